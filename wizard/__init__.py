@@ -1,0 +1,1 @@
+"""A terminal wizard that installs a highly available Harbor registry over SSH."""

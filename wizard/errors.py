@@ -1,0 +1,87 @@
+"""Everything that can go wrong and is meant to be read by an operator.
+
+One root, so that the command line turns each into a clear sentence and an exit code:
+
+==== =============================================
+code meaning
+==== =============================================
+0    done
+1    a step failed
+2    the input is wrong
+3    a preflight check failed
+4    another run holds the lock
+130  interrupted by the operator
+==== =============================================
+"""
+
+from __future__ import annotations
+
+
+class HarborWizardError(Exception):
+    """The root of all errors that are told to the operator as a sentence.
+
+    Its text is one sentence: what, where, why, what now. It never holds a secret.
+    """
+
+    exit_code = 1
+
+
+class InputError(HarborWizardError):
+    """What the operator gave (a file, an option, an answer) is wrong; nothing was changed."""
+
+    exit_code = 2
+
+
+class ClusterError(InputError):
+    """A cluster file has mistakes; all of them, a sentence each."""
+
+    def __init__(self, source: str, problems: list[str]) -> None:
+        self.source = source
+        self.problems = problems
+        super().__init__("\n".join(f"{source}: {problem}" for problem in problems))
+
+
+class SecretsError(InputError):
+    """A secret is missing, cannot be read, or is kept where others can read it."""
+
+
+class SessionError(InputError):
+    """A session is not there, is damaged, or belongs to another version."""
+
+
+class StepFailed(HarborWizardError):
+    """A step on a host did not do what it should."""
+
+
+class PreflightFailed(HarborWizardError):
+    """A check before the installation says that it cannot work here."""
+
+    exit_code = 3
+
+
+class LockedError(HarborWizardError):
+    """Another run holds the lock, on this machine or on a host."""
+
+    exit_code = 4
+
+
+class TransportError(HarborWizardError):
+    """A host cannot be reached or used."""
+
+
+class HostKeyError(TransportError):
+    """A host is not, or not yet, known to be who it says it is."""
+
+
+class AuthenticationError(TransportError):
+    """A host refused the login, or sudo refused the password."""
+
+
+class ConnectionLost(TransportError):
+    """The connection broke; what ran on the host may have ended or may still be running."""
+
+
+class Interrupted(HarborWizardError):
+    """The operator stopped the run."""
+
+    exit_code = 130

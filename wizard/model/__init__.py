@@ -1,0 +1,1 @@
+"""The cluster: what the operator answered, validated."""

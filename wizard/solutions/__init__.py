@@ -1,0 +1,1 @@
+"""One module per solution; each reads as one would tell it to a colleague."""
