@@ -1,0 +1,257 @@
+"""Secrets: where they come from, how they are drawn, and how they rest.
+
+A plan holds names of secrets only. Their values come from what the operator gave (a file of
+mode 0600, their own environment, a prompt), from the session's store, or are drawn here. At rest
+they are encrypted under a passphrase in the age format, so that the operator can also read them
+without this program: `age -d secrets.age`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import secrets as random
+import stat
+import string
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import yaml
+
+from harbor_wizard.errors import InputError, SecretsError
+from harbor_wizard.files import write_atomically
+from harbor_wizard.text import Hole, Masker
+
+ENVIRONMENT_PREFIX = "HARBOR_WIZARD_SECRET_"
+
+# The passphrase opens the store; it is given like a secret, and never kept.
+PASSPHRASE = "passphrase"  # noqa: S105 - its name, not its value
+
+# Harbor writes secrets unquoted into a DSN, YAML and env files: these characters survive all.
+ALPHABET = string.ascii_letters + string.digits
+
+MINIMUM_LENGTH = 4
+
+
+def secret(name: str) -> Hole:
+    """Return the hole that the secret of that name fills."""
+    return Hole(name)
+
+
+def reference(value: str) -> Hole:
+    """Return the hole for a cluster file's reference, for example `secret:redis_password`."""
+    return Hole(value.removeprefix("secret:"))
+
+
+def file_hole(name: str, path: str) -> Hole:
+    """Return the hole that the contents of a file of the operator's fill."""
+    return Hole(name, shown=f"‹the contents of {path}›\n")
+
+
+class SecretValues:
+    """The values of a session's holes: given, kept, read from files, or drawn."""
+
+    def __init__(self, values: Mapping[str, str], files: Mapping[str, Path]) -> None:
+        self._values = dict(values)
+        self._files = dict(files)
+
+    def value(self, name: str) -> str:
+        """Return the value for a hole. Raises `SecretsError` where there is none."""
+        if name in self._files:
+            return _read_text(self._files[name], name)
+        try:
+            return self._values[name]
+        except KeyError:
+            raise SecretsError(missing([name])) from None
+
+    def has(self, name: str) -> bool:
+        """Say whether there is a value."""
+        return name in self._values or name in self._files
+
+    def masker(self) -> Masker:
+        """Return what masks all of them in any text."""
+        keys = [self.value(name) for name in self._files if name != "tls_certificate"]
+        return Masker([*self._values.values(), *keys])
+
+    def __repr__(self) -> str:
+        return f"SecretValues({', '.join(sorted(self._values))})"
+
+
+def missing(names: Iterable[str]) -> str:
+    """Return the sentence that asks for secrets."""
+    listed = list(names)
+    plural = "secrets are" if len(listed) > 1 else "secret is"
+    return (
+        f"the {plural} missing: {', '.join(listed)}; give them with --secrets FILE (mode 0600, "
+        f"lines such as “{listed[0]}: …”) or in {ENVIRONMENT_PREFIX}{listed[0].upper()}"
+    )
+
+
+def _token(length: int) -> str:
+    return "".join(random.choice(ALPHABET) for _ in range(length))
+
+
+def _password() -> str:
+    # Harbor wants 8 to 128 characters with an upper and a lower case letter and a digit.
+    while True:
+        drawn = _token(24)
+        if any(c.isupper() for c in drawn) and any(c.islower() for c in drawn):
+            if any(c.isdigit() for c in drawn):
+                return drawn
+
+
+# Drawn where the operator gives none; the lengths are those that Harbor's own prepare draws.
+_DRAWN: dict[str, Callable[[], str]] = {
+    "harbor_admin_password": _password,
+    "harbor_secret_key": lambda: _token(16),
+    "harbor_core_secret": lambda: _token(16),
+    "harbor_jobservice_secret": lambda: _token(16),
+    "harbor_csrf_key": lambda: _token(32),
+    "harbor_robot_scanner_prefix": lambda: _token(8),
+    # VRRP's field has eight characters.
+    "vrrp_password": lambda: _token(8),
+}
+_TOKEN_PAIR = ("harbor_token_key", "harbor_token_certificate")
+
+
+def draw(names: Iterable[str], have: Mapping[str, str]) -> dict[str, str]:
+    """Return values for those of `names` that can be drawn and are not there yet."""
+    drawn: dict[str, str] = {}
+    for name in names:
+        if name in have or name in drawn:
+            continue
+        if name in _DRAWN:
+            drawn[name] = _DRAWN[name]()
+        elif name in _TOKEN_PAIR:
+            drawn.update(zip(_TOKEN_PAIR, _token_pair(have.get(_TOKEN_PAIR[0])), strict=True))
+    return drawn
+
+
+def _token_pair(existing: str | None) -> tuple[str, str]:
+    """Return the key that signs tokens and a certificate for it, both PEM."""
+    from cryptography import x509  # noqa: PLC0415 - slow to import, seldom needed
+    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415
+
+    if existing is None:
+        key = rsa.generate_private_key(public_exponent=65537, key_size=4096)
+    else:
+        loaded = serialization.load_pem_private_key(existing.encode(), None)
+        if not isinstance(loaded, rsa.RSAPrivateKey):
+            raise SecretsError("the secret harbor_token_key is not an RSA key in PEM; give one")
+        key = loaded
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "harbor-token-issuer")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name).issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=3650))
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    )
+    return pem.decode(), certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def from_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the secrets that the operator handed in through their own environment."""
+    return {
+        key.removeprefix(ENVIRONMENT_PREFIX).lower(): value
+        for key, value in environment.items()
+        if key.startswith(ENVIRONMENT_PREFIX)
+    }
+
+
+def scrub_environment() -> dict[str, str]:
+    """Take the secrets out of our own environment, so that no program we start inherits them."""
+    found = from_environment(os.environ)
+    for key in [key for key in os.environ if key.startswith(ENVIRONMENT_PREFIX)]:
+        del os.environ[key]
+    return found
+
+
+def from_file(path: Path) -> dict[str, str]:
+    """Read a secrets file. Raises `SecretsError` where others can read it or it is malformed."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise SecretsError(
+            f"the secrets file {path} cannot be read ({error.strerror}); check its path"
+        ) from None
+    with os.fdopen(descriptor, encoding="utf-8") as stream:
+        mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
+        if mode & 0o177:
+            raise SecretsError(
+                f"the secrets file {path} has mode {mode:04o}, so that others may read it; "
+                f"run “chmod 600 {path}” first"
+            )
+        try:
+            data = yaml.load(stream.read(1 << 20), Loader=yaml.BaseLoader)  # noqa: S506
+        except (yaml.YAMLError, UnicodeDecodeError, RecursionError, OSError):
+            # The parser's message would quote the line, and with it a secret.
+            raise SecretsError(
+                f"the secrets file {path} is not YAML; it holds lines such as "
+                "“database_password: …”"
+            ) from None
+    if not isinstance(data, dict) or not all(
+        isinstance(key, str) and isinstance(value, str) for key, value in data.items()
+    ):
+        raise SecretsError(
+            f"the secrets file {path} is not a list of names with values; it holds lines such as "
+            "“database_password: …”"
+        )
+    short = [name for name, value in data.items() if len(value) < MINIMUM_LENGTH]
+    if short:
+        raise SecretsError(
+            f"the secrets file {path} has less than {MINIMUM_LENGTH} characters for "
+            f"{', '.join(short)}; a secret that short cannot be masked in output"
+        )
+    return data
+
+
+class Store:
+    """The session's secrets at rest: one age file under a passphrase."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def exists(self) -> bool:
+        """Say whether something has been kept."""
+        return self.path.exists()
+
+    def read(self, passphrase: str) -> dict[str, str]:
+        """Return what was kept. Raises `SecretsError` on a wrong passphrase."""
+        import pyrage  # noqa: PLC0415 - only where secrets are opened
+
+        try:
+            plain = pyrage.passphrase.decrypt(self.path.read_bytes(), passphrase)
+        except pyrage.DecryptError:
+            raise SecretsError(
+                f"{self.path} does not open with that passphrase; give the one that the session "
+                "was made with"
+            ) from None
+        loaded: dict[str, str] = yaml.load(plain, Loader=yaml.BaseLoader)  # noqa: S506
+        return loaded
+
+    def write(self, values: Mapping[str, str], passphrase: str) -> None:
+        """Keep values, encrypted."""
+        import pyrage  # noqa: PLC0415
+
+        plain = yaml.safe_dump(dict(values), allow_unicode=True).encode()
+        write_atomically(self.path, pyrage.passphrase.encrypt(plain, passphrase), mode=0o600)
+
+
+def _read_text(path: Path, name: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise InputError(
+            f"{path}, which {name} is read from, cannot be read as text; check its path"
+        ) from None
