@@ -49,7 +49,7 @@ mv -f "$part" {quote(where)}
             host=host.name,
             title=f"upload {release.installer_name}",
             why="the images of Harbor are in it; it is sent once, and its checksum is checked",
-            check=Command(script(f"[ -f {quote(where)} ]")),
+            check=Command(script(f"sha256sum {quote(where)}"), timeout=600),
             apply=Upload(str(cluster.installer.file), where, cluster.installer.sha256),
         )
     yield command(

@@ -164,6 +164,10 @@ class Access(Part):
         None, description="a reference to the login password, where no key serves",
         examples=["secret:ssh_password"],
     )  # fmt: skip
+    known_hosts: LocalPath | None = Field(
+        None, description="a known_hosts file to read besides ~/.ssh/known_hosts",
+        examples=["~/.ssh/known_hosts_prod"],
+    )  # fmt: skip
     sudo: bool | None = Field(
         None, description="true where the login is not root's and sudo makes it so",
         examples=[True],

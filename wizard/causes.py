@@ -1,0 +1,32 @@
+"""Likely causes of known failures, by what a host printed."""
+
+from __future__ import annotations
+
+import re
+
+_KNOWN: tuple[tuple[str, str], ...] = (
+    (r"no space left on device", "the disk is full: make room there (docker system df, df -h)"),
+    (r"could not get lock|unable to acquire the dpkg", "another apt holds the lock: wait for it"),
+    (r"unable to locate package|has no installation candidate",
+     "the package sources do not have it: check /etc/apt/sources.list.d and the network"),
+    (r"temporary failure (in name resolution|resolving)|could not resolve",
+     "the host resolves no names: check its /etc/resolv.conf"),
+    (r"address already in use|port is already allocated",
+     "another program has the port: find it with “ss -ltnp”"),
+    (r"cannot connect to the docker daemon", "Docker does not run: “journalctl -u docker” says why"),
+    (r"password authentication failed", "the database refuses the user or password"),
+    (r"wrongpass|noauth authentication required", "Redis refuses the password"),
+    (r"unexpected eof|not in gzip format|invalid tar header|unexpected end of file",
+     "the installer is damaged or cut off: compare its checksum with the release's"),
+    (r"read-only file system", "the file system is mounted read-only"),
+    (r"cannot allocate memory|out of memory|oom-kill", "the host has too little memory"),
+    (r"permission denied", "the login may not do this: check sudo, or a read-only mount"),
+)  # fmt: skip
+
+
+def likely(output: str) -> str:
+    """Return the likely cause of a failure in a sentence, or nothing where none is known."""
+    for pattern, cause in _KNOWN:
+        if re.search(pattern, output, re.IGNORECASE):
+            return cause
+    return ""

@@ -1,0 +1,163 @@
+"""Does one step on one host: check, apply, verify."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harbor_wizard.engine.events import State
+from harbor_wizard.errors import InputError, Interrupted, PreflightFailed, StepFailed
+from harbor_wizard.journal import Journal
+from harbor_wizard.step import Command, Step, Upload
+from harbor_wizard.text import Values
+from harbor_wizard.transport.base import Call, OnLine, OnProgress, Phase, Transport
+from harbor_wizard.transport.detached import unit_name
+
+_AGAIN_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Reporter:
+    """Where a step's doings are told."""
+
+    state: Callable[[Step, State], None]
+    line: Callable[[Step], OnLine]
+    progress: Callable[[Step], OnProgress]
+
+
+class Executor:
+    """Does steps; one object for a run, used by the workers of all hosts."""
+
+    def __init__(
+        self, cluster: str, values: Values, journal: Journal, write: threading.Lock,
+        locate: Callable[[str], Path], stop: threading.Event, report: Reporter,
+    ) -> None:  # fmt: skip
+        """`locate` gives the path of a local file; `write` guards the journal."""
+        self._cluster = cluster
+        self._values = values
+        self._journal = journal
+        self._write = write
+        self._locate = locate
+        self._stop = stop
+        self._report = report
+        self._sums: dict[Path, str] = {}
+        self._summing = threading.Lock()
+
+    def perform(self, step: Step, transport: Transport) -> State:
+        """Make sure that a step is done. Raises `HarborWizardError`; says how it ended.
+
+        It can be called again after any failure: the check decides what is left to do.
+        """
+        begun = time.monotonic()
+        self._attach(step, transport)
+        self._report.state(step, State.CHECKING)
+        if step.apply is None:
+            self._wait_for(step, step.check, Phase.LOOK, transport)
+            self._ended(step, State.DONE, begun)
+            return State.DONE
+        if self._is_so(step, step.check, Phase.CHECK, transport)[0]:
+            self._ended(step, State.ALREADY, begun)
+            return State.ALREADY
+        if self._stop.is_set():
+            raise Interrupted(f"{step.host}: stopped before {step.id}")
+        with self._write:
+            self._journal.write("begun", step=step.id, inputs=step.fingerprint)
+        self._report.state(step, State.RUNNING)
+        self._apply(step, transport)
+        self._report.state(step, State.VERIFYING)
+        if not isinstance(step.apply, Upload):
+            self._wait_for(step, step.verify or step.check, Phase.VERIFY, transport)
+        self._ended(step, State.DONE, begun)
+        return State.DONE
+
+    def _ended(self, step: Step, state: State, begun: float) -> None:
+        seconds = round(time.monotonic() - begun, 3)
+        with self._write:
+            self._journal.write("ended", step=step.id, state=state.value, seconds=seconds,
+                                inputs=step.fingerprint)  # fmt: skip
+
+    def _attach(self, step: Step, transport: Transport) -> None:
+        """Where an earlier run left this step's unit running, see it through to its end."""
+        if isinstance(step.apply, Command) and step.apply.detached:
+            unit = unit_name(self._cluster, step.id)
+            transport.attach(unit, self._report.line(step), self._stop)
+
+    def _call(self, step: Step, command: Command, phase: Phase) -> Call:
+        given = command.input.raw(self._values).encode() if command.input is not None else None
+        script = command.script.raw(self._values)
+        return Call(step.id, phase, script, given, command.timeout)
+
+    def _is_so(
+        self, step: Step, command: Command, phase: Phase, transport: Transport
+    ) -> tuple[bool, str]:
+        result = transport.run(self._call(step, command, phase), _nothing)
+        said = "\n".join(part for part in (result.out.strip(), result.err.strip()) if part)
+        if isinstance(step.apply, Upload) and result.ok and result.out:
+            return result.out.split()[0] == self._sum(step.apply), said
+        return result.ok, said
+
+    def _wait_for(self, step: Step, command: Command, phase: Phase, transport: Transport) -> None:
+        deadline = time.monotonic() + step.wait
+        while True:
+            so, said = self._is_so(step, command, phase, transport)
+            if so:
+                return
+            if time.monotonic() >= deadline:
+                break
+            if self._stop.wait(_AGAIN_SECONDS):
+                raise Interrupted(f"{step.host}: stopped while waiting: {step.title}")
+        error = PreflightFailed if step.component == "preflight" else StepFailed
+        waited = f" after {step.wait:.0f} s" if step.wait else ""
+        what = "not so" if step.apply is None else "applied, but not seen to be so"
+        raise error(f"{step.host}: {step.title}: {what}{waited}{_tail(said)}")
+
+    def _apply(self, step: Step, transport: Transport) -> None:
+        if isinstance(step.apply, Upload):
+            source = self._locate(step.apply.source)
+            transport.upload(source, step.apply.path, self._sum(step.apply),
+                             self._report.progress(step), self._stop)  # fmt: skip
+            return
+        if step.apply is None:
+            return
+        call = self._call(step, step.apply, Phase.APPLY)
+        if step.apply.detached:
+            unit = unit_name(self._cluster, step.id)
+            result = transport.detach(call, unit, self._report.line(step), self._stop)
+        else:
+            result = transport.run(call, self._report.line(step))
+        if not result.ok:
+            said = "\n".join(part for part in (result.out, result.err) if part.strip())
+            raise StepFailed(f"{step.host}: {step.title}: exit code {result.exit}{_tail(said)}")
+
+    def _sum(self, upload: Upload) -> str:
+        """Return the local file's SHA-256, computed once. Raises `InputError` if not as said."""
+        path = self._locate(upload.source)
+        with self._summing:
+            if path not in self._sums:
+                try:
+                    with path.open("rb") as stream:
+                        self._sums[path] = hashlib.file_digest(stream, "sha256").hexdigest()
+                except OSError as error:
+                    raise InputError(
+                        f"{path} cannot be read ({error.strerror}); check installer.file"
+                    ) from None
+        found = self._sums[path]
+        if upload.sha256 and upload.sha256 != found:
+            raise InputError(
+                f"{path} has the SHA-256 {found}, the cluster file says {upload.sha256}; the file "
+                "is damaged or another one: fetch it again"
+            )
+        return found
+
+
+def _tail(said: str, lines: int = 6) -> str:
+    last = [line for line in said.splitlines() if line.strip()][-lines:]
+    return ":\n  " + "\n  ".join(last) if last else ""
+
+
+def _nothing(_: str) -> None:
+    pass

@@ -1,0 +1,126 @@
+"""Long steps run on the host as systemd units of their own, so that a lost line hurts nothing.
+
+The unit's script, output and exit code are files below `/var/lib/harbor-wizard/run`, readable by
+root only. Following is asking for what was printed since; the asking can stop and begin again, by
+another connection or another start of this program.
+"""
+
+from __future__ import annotations
+
+import base64
+import codecs
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from harbor_wizard.errors import Interrupted, StepFailed
+from harbor_wizard.step import quote
+from harbor_wizard.transport.base import Call, OnLine, Phase, Result
+
+_ROOT = "/var/lib/harbor-wizard/run"
+_CHUNK = 192 * 1024
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
+_KEEP_LINES = 400
+
+Run = Callable[[Call, OnLine], Result]
+
+
+def _nothing(_: str) -> None:
+    pass
+
+
+class Detached:
+    """Units on one host, through anything that runs short scripts there."""
+
+    def __init__(self, host: str, run: Run) -> None:
+        self._host = host
+        self._run = run
+
+    def start(self, call: Call, unit: str) -> None:
+        """Start the script as a unit; the one before of that name has to have ended."""
+        folder = quote(f"{_ROOT}/{unit}")
+        script = f"""
+set -eu
+umask 077
+mkdir -p {folder}
+rm -f {folder}/exit {folder}/output
+cat > {folder}/script
+systemctl reset-failed {unit}.service 2>/dev/null || true
+systemd-run --quiet --collect --unit={unit} --property=KillMode=control-group \\
+  --setenv=HOME=/root --setenv=LC_ALL=C.UTF-8 \\
+  /bin/sh -c 'cd "$1" && umask 022; /bin/sh ./script </dev/null >output 2>&1; code=$?
+    rm -f script; echo "$code" >exit.new; sync exit.new; mv exit.new exit' harbor-wizard {folder}
+"""
+        result = self._run(
+            Call(call.step, Phase.APPLY, script, call.script.encode(), timeout=60), _nothing
+        )
+        if not result.ok:
+            raise StepFailed(
+                f"{self._host}: the unit {unit} could not be started: "
+                f"{result.err.strip()[-300:] or 'systemd-run failed'}"
+            )
+
+    def running(self, unit: str) -> bool:
+        """Say whether the unit runs now."""
+        script = f"systemctl is-active --quiet {unit}.service\n"
+        return self._run(Call(unit, Phase.HOUSEKEEPING, script), _nothing).ok
+
+    def follow(self, unit: str, on_line: OnLine, stop: threading.Event) -> Result:
+        """Give the unit's output from its beginning, until its end.
+
+        Raises `StepFailed` where it ended without saying how (a reboot, a kill), `Interrupted`
+        where `stop` is set.
+        """
+        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        kept: deque[str] = deque(maxlen=_KEEP_LINES)
+        offset, rest, pause = 0, "", _FIRST_PAUSE
+        while True:
+            state, data = self._read(unit, offset)
+            offset += len(data)
+            *lines, rest = (rest + decode(data)).split("\n")
+            for line in lines:
+                kept.append(line)
+                on_line(line)
+            if len(data) == _CHUNK:
+                continue  # there is more already
+            if state.isdigit():
+                if rest:
+                    kept.append(rest)
+                    on_line(rest)
+                return Result(int(state), "\n".join(kept), "")
+            if state == "gone":
+                raise StepFailed(
+                    f"{self._host}: {unit} ended without an exit code (was the host rebooted, or "
+                    "the step killed?); its check decides what is left to do"
+                )
+            pause = _FIRST_PAUSE if data else min(pause * 1.5, _LONGEST_PAUSE)
+            if stop.wait(pause):
+                raise Interrupted(f"{self._host}: stopped looking; {unit} goes on there")
+
+    def _read(self, unit: str, offset: int) -> tuple[str, bytes]:
+        folder = quote(f"{_ROOT}/{unit}")
+        # The state is read before the output: an end that is seen has all its output written.
+        script = f"""
+state=$(cat {folder}/exit 2>/dev/null) || {{
+  case $(systemctl is-active {unit}.service) in
+    active|activating|deactivating|reloading) state=running ;;
+    *) state=$(cat {folder}/exit 2>/dev/null || echo gone) ;;
+  esac
+}}
+echo "$state"
+tail -c +{offset + 1} {folder}/output 2>/dev/null | head -c {_CHUNK} | base64 -w 0
+"""
+        result = self._run(Call(unit, Phase.HOUSEKEEPING, script), _nothing)
+        state, _, encoded = result.out.partition("\n")
+        return state.strip(), base64.b64decode(encoded.strip() or "")
+
+    def end(self, unit: str) -> None:
+        """Stop the unit with everything that it started; its folder is left for a look."""
+        script = f"systemctl stop {unit}.service 2>/dev/null || true\n"
+        self._run(Call(unit, Phase.HOUSEKEEPING, script, timeout=120), _nothing)
+
+
+def unit_name(cluster: str, step: str) -> str:
+    """Return the unit's name for a step of a cluster."""
+    words = step.partition("/")[2].replace("/", "-").replace(".", "-").replace("_", "-")
+    return f"harbor-wizard-{cluster}-{words}"
