@@ -118,7 +118,7 @@ class Executor:
     def _apply(self, step: Step, transport: Transport) -> None:
         if isinstance(step.apply, Upload):
             source = self._locate(step.apply.source)
-            transport.upload(source, step.apply.path, self._sum(step.apply),
+            transport.upload(step.id, source, step.apply.path, self._sum(step.apply),
                              self._report.progress(step), self._stop)  # fmt: skip
             return
         if step.apply is None:

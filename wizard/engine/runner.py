@@ -7,11 +7,13 @@ decide (`interactive`), a failed step waits for retry, skip or abort.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from harbor_wizard.causes import likely
 from harbor_wizard.engine import hostlock
@@ -112,6 +114,7 @@ class Runner:
         self._unpaused.set()
         self._decisions: dict[str, str] = {}
         self._outcome = Outcome()
+        self._log_files: dict[str, TextIO] = {}
         self._told: dict[str, float] = {}
         self._telling = threading.Lock()
         self._executor = Executor(
@@ -155,15 +158,13 @@ class Runner:
         self._journal.write("run", rehearsal=self._settings.rehearsal, steps=len(self._states))
         self._tell(RunStarted(time.time(), self._plan.cluster.name, len(self._states),
                               self._settings.rehearsal))  # fmt: skip
-        workers = [
-            threading.Thread(target=self._work, args=(host,), name=f"host-{host.name}", daemon=True)
-            for host in self._plan.hosts
-        ]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            while worker.is_alive():
-                worker.join(0.5)  # in slices, so that Ctrl+C is heard
+        with contextlib.ExitStack() as open_files:
+            for host in self._plan.hosts:
+                path = self._logs / f"{host.name}.log"
+                self._log_files[host.name] = open_files.enter_context(
+                    path.open("a", encoding="utf-8", buffering=1, errors="replace")
+                )
+            self._work_all()
         outcome = self._outcome
         outcome.seconds = time.monotonic() - begun
         outcome.left = [one for one, state in self._states.items() if not state.good]
@@ -173,10 +174,24 @@ class Runner:
                             outcome.interrupted))  # fmt: skip
         return outcome
 
+    def _work_all(self) -> None:
+        workers = [
+            threading.Thread(target=self._work, args=(host,), name=f"host-{host.name}", daemon=True)
+            for host in self._plan.hosts
+        ]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            while worker.is_alive():
+                worker.join(0.5)  # in slices, so that Ctrl+C is heard
+
     def _work(self, host: Host) -> None:
         transport = self._connect(host)
+        over = threading.Event()
         try:
             self._reach(host, transport)
+            if not self._settings.rehearsal:
+                self._keep_alive(host, transport, over)
             for step in self._plan.on(host.name):
                 if not self._may_begin(step):
                     break
@@ -188,8 +203,17 @@ class Runner:
                 self._outcome.unreached[host.name] = error
             self._tell(HostChanged(time.time(), host.name, "failed", self._masker(str(error))))
         finally:
+            over.set()
             transport.close()
             self._block(host)
+
+    def _keep_alive(self, host: Host, transport: Transport, over: threading.Event) -> None:
+        def beat() -> None:
+            while not over.wait(hostlock.BEAT_EVERY):
+                with contextlib.suppress(HarborWizardError):  # the worker finds out by itself
+                    hostlock.beat(transport)
+
+        threading.Thread(target=beat, daemon=True, name=f"beat-{host.name}").start()
 
     def _reach(self, host: Host, transport: Transport) -> None:
         self._tell(HostChanged(time.time(), host.name, "connecting"))
@@ -358,8 +382,7 @@ class Runner:
 
     def _log(self, host: str, step: str, lines: list[str]) -> None:
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-        with (self._logs / f"{host}.log").open("a", encoding="utf-8") as stream:
-            stream.writelines(f"{stamp} {step} {line}\n" for line in lines)
+        self._log_files[host].writelines(f"{stamp} {step} {line}\n" for line in lines)
 
     def _tell(self, event: Event) -> None:
         with self._telling:

@@ -79,8 +79,9 @@ class Transport(Protocol):
         ...
 
     def upload(
-        self, source: Path, path: str, sha256: str, progress: OnProgress, stop: threading.Event
-    ) -> None:
+        self, step: str, source: Path, path: str, sha256: str, progress: OnProgress,
+        stop: threading.Event,
+    ) -> None:  # fmt: skip
         """Bring a large file to the host: resumed, verified, put in place by rename."""
         ...
 

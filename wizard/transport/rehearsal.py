@@ -93,14 +93,16 @@ class RehearsalTransport:
         """Nothing runs on a simulated host after its rehearsal was stopped."""
 
     def upload(
-        self, source: Path, path: str, sha256: str, progress: OnProgress, stop: threading.Event
-    ) -> None:
+        self, step: str, source: Path, path: str, sha256: str, progress: OnProgress,
+        stop: threading.Event,
+    ) -> None:  # fmt: skip
         """Pretend to send a file."""
         total = source.stat().st_size if source.is_file() else 700_000_000
         for percent in range(0, 101, 4):
             progress(total * percent // 100, total)
             if stop.wait(_UPLOAD_SECONDS / 26 / self._speed):
                 raise Interrupted(f"{self._host.name}: the rehearsal was stopped")
+        self._simulated.apply(step)
 
     def close(self) -> None:
         """Nothing to close."""

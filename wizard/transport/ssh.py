@@ -178,8 +178,9 @@ class SSHTransport:
         Detached(self._host.name, self.run).end(unit)
 
     def upload(
-        self, source: Path, path: str, sha256: str, progress: OnProgress, stop: threading.Event
-    ) -> None:
+        self, step: str, source: Path, path: str, sha256: str, progress: OnProgress,
+        stop: threading.Event,
+    ) -> None:  # fmt: skip
         """Send a file through a channel of its own, go on where it stopped, and check it."""
         name = self._host.name
         total = source.stat().st_size

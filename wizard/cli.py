@@ -1,0 +1,395 @@
+"""The command line.
+
+Heavy modules are imported where they are used, so that `--help` is there at once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from harbor_wizard.errors import HarborWizardError, Interrupted
+
+_EPILOG = (
+    "Exit codes: 0 done, 1 a step failed, 2 the input is wrong, 3 a preflight check failed, "
+    "4 locked by another run, 130 interrupted."
+)
+
+app = typer.Typer(
+    help="Install a highly available Harbor registry over SSH, without Kubernetes. "
+    "Without a command, the full-screen wizard starts.",
+    epilog=_EPILOG,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+SessionArgument = Annotated[str, typer.Argument(metavar="SESSION", help="A session or a cluster file.")]
+SecretsOption = Annotated[
+    Path | None,
+    typer.Option("--secrets", help="A YAML file of mode 0600 with secrets, and “passphrase”."),
+]
+
+# Taken once, and out of our own environment, so that nothing that we start inherits them.
+_from_environment: dict[str, str] = {}
+
+
+def _version(show: bool) -> None:
+    if show:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        typer.echo(f"harbor-wizard {version('harbor-wizard')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        _full_screen(None)
+
+
+def _full_screen(name: str | None) -> None:
+    if not sys.stdin.isatty() or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        raise _needs_terminal()
+    from harbor_wizard.screens.app import run  # noqa: PLC0415
+
+    raise typer.Exit(run(name))
+
+
+def _needs_terminal() -> HarborWizardError:
+    from harbor_wizard.errors import InputError  # noqa: PLC0415
+
+    return InputError(
+        "the full-screen wizard needs a terminal, and this is not one; use “harbor-wizard new "
+        "--plain”, or “harbor-wizard apply CLUSTER.yaml”"
+    )
+
+
+@app.command(epilog="Example: harbor-wizard new prod-eu")
+def new(
+    name: Annotated[str | None, typer.Argument(help="The new session's name.")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Ask without a full screen.")] = False,
+) -> None:
+    """Make a session and answer its questions."""
+    from harbor_wizard import session as sessions  # noqa: PLC0415
+
+    if plain or os.environ.get("TERM") == "dumb":
+        from harbor_wizard.prompts import ask_all  # noqa: PLC0415
+
+        made = ask_all(name)
+        typer.echo(f"Saved. See what would be done: harbor-wizard plan {made.name}")
+        return
+    if name is not None:
+        made = sessions.create(name, Path.cwd())
+        if not made.cluster_file.exists():
+            made.save_answers({"name": name})
+    _full_screen(name)
+
+
+@app.command(epilog="Example: harbor-wizard resume prod-eu")
+def resume(
+    name: Annotated[str | None, typer.Argument(help="The session; the last one used if left out.")]
+    = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; without a full screen.")] = False,
+    secrets: SecretsOption = None,
+) -> None:
+    """Take a session up again, where it was stopped."""
+    from harbor_wizard import session as sessions  # noqa: PLC0415
+    from harbor_wizard.errors import SessionError  # noqa: PLC0415
+
+    if name is None:
+        known = sessions.all_sessions()
+        if not known:
+            raise SessionError("there is no session yet; make one with “harbor-wizard new”")
+        name = known[0].name
+    if yes or not sys.stdin.isatty():
+        _run(name, secrets, yes=yes, output="lines", rehearsal=False)
+        return
+    _full_screen(sessions.resolve(name).name)
+
+
+@app.command("sessions", epilog="Example: harbor-wizard sessions")
+def list_sessions() -> None:
+    """List the sessions: what each is, and how far it came."""
+    import time  # noqa: PLC0415
+
+    from harbor_wizard import session as sessions  # noqa: PLC0415
+    from harbor_wizard.journal import Journal, summarise  # noqa: PLC0415
+
+    known = sessions.all_sessions()
+    if not known:
+        typer.echo("no session yet; “harbor-wizard new” makes one")
+    for one in known:
+        try:
+            done = summarise(Journal(one.journal_file).records())
+            state = f"{len(done.done)} steps done"
+            state += f", {len(done.failed)} failed" if done.failed else ""
+            state += f", {len(done.unknown)} unknown, will be checked" if done.unknown else ""
+            solution = one.answers().get("solution", "not chosen yet")
+        except HarborWizardError as error:
+            state, solution = str(error), "?"
+        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(sessions.last_used(one)))
+        typer.echo(f"{one.name:<24} {solution:<16} {used}  {state}")
+
+
+@app.command(epilog="Example: harbor-wizard plan examples/active-active.yaml --host lb-1")
+def plan(
+    session: SessionArgument,
+    format: Annotated[  # noqa: A002 - the option's name
+        Literal["text", "json", "markdown"], typer.Option("--format", help="How it is written.")
+    ] = "text",
+    host: Annotated[str | None, typer.Option("--host", help="Only this host.")] = None,
+) -> None:
+    """Show every command and file, without touching any host."""
+    from harbor_wizard import show  # noqa: PLC0415
+
+    _, made = _planned(session)
+    names = {one.name for one in made.hosts}
+    if host is not None:
+        if host not in names:
+            from harbor_wizard.errors import InputError  # noqa: PLC0415
+
+            raise InputError(f'there is no host "{host}" in it; there are {", ".join(sorted(names))}')
+        names = {host}
+    writers = {"text": show.as_text, "json": show.as_json, "markdown": show.as_markdown}
+    typer.echo(writers[format](made, names))
+
+
+def _planned(name: str) -> tuple[Any, Any]:
+    from harbor_wizard import session as sessions  # noqa: PLC0415
+    from harbor_wizard.solutions import make_plan  # noqa: PLC0415
+
+    found = sessions.resolve(name)
+    return found, make_plan(found.cluster())
+
+
+def _given(path: Path | None) -> dict[str, str]:
+    from harbor_wizard.secrets import from_file  # noqa: PLC0415
+
+    return {**_from_environment, **(from_file(path) if path is not None else {})}
+
+
+def _asker() -> Callable[[str], str] | None:
+    """Return what asks for a secret on the terminal, or None where there is none."""
+    if not sys.stdin.isatty():
+        return None
+    import getpass  # noqa: PLC0415
+
+    def ask(name: str) -> str:
+        while True:
+            value = getpass.getpass(f"{name.replace('_', ' ')}: ")
+            if len(value) >= 4:  # noqa: PLR2004
+                return value
+            typer.echo("at least four characters, please", err=True)
+
+    return ask
+
+
+@app.command(epilog="Example: harbor-wizard render examples/active-active.yaml --out rendered")
+def render(
+    session: SessionArgument,
+    out: Annotated[Path, typer.Option("--out", help="A new folder.")],
+    reveal: Annotated[bool, typer.Option("--reveal", help="With the secrets in them.")] = False,
+    secrets: SecretsOption = None,
+) -> None:
+    """Write every file that would be written to the hosts into a folder, secrets masked."""
+    from harbor_wizard import run, show  # noqa: PLC0415
+
+    found, made = _planned(session)
+    values = run.open_secrets(found, made, _given(secrets), _asker()) if reveal else None
+    written = show.write_files(made, out, values)
+    typer.echo(f"{len(written)} files in {out}{'' if reveal else ', secrets masked'}")
+
+
+@app.command(epilog="Example: harbor-wizard apply examples/active-active.yaml --secrets s.yaml --yes")
+def apply(
+    session: SessionArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before changing hosts.")] = False,
+    output: Annotated[
+        Literal["lines", "json"], typer.Option("--output", help="What is printed.")
+    ] = "lines",
+    secrets: SecretsOption = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="With the hosts' output.")] = False,
+    break_lock: Annotated[
+        bool, typer.Option("--break-lock", help="Break a dead run's lock on the hosts.")
+    ] = False,
+) -> None:
+    """Install, or take an installation up again: what is so already is left as it is."""
+    _run(session, secrets, yes=yes, output=output, rehearsal=False, verbose=verbose,
+         break_lock=break_lock)  # fmt: skip
+
+
+@app.command(epilog="Example: harbor-wizard rehearse examples/active-active.yaml")
+def rehearse(
+    session: SessionArgument,
+    output: Annotated[
+        Literal["lines", "json"], typer.Option("--output", help="What is printed.")
+    ] = "lines",
+    speed: Annotated[float, typer.Option("--speed", min=0.1, help="10 is ten times as fast.")] = 1.0,
+) -> None:
+    """Run with every host simulated; no host is touched."""
+    _run(session, None, yes=True, output=output, rehearsal=True, speed=speed)
+
+
+def _run(
+    name: str, secrets: Path | None, *, yes: bool, output: str, rehearsal: bool,
+    speed: float = 1.0, verbose: bool = False, break_lock: bool = False,
+) -> None:  # fmt: skip
+    from harbor_wizard import run, show  # noqa: PLC0415
+    from harbor_wizard.engine.runner import Settings  # noqa: PLC0415
+    from harbor_wizard.output import JsonPrinter, LinePrinter  # noqa: PLC0415
+    from harbor_wizard.report import closing, write_report  # noqa: PLC0415
+
+    found, made = _planned(name)
+    mark = "REHEARSAL" if rehearsal else ""
+    if not rehearsal:
+        _confirm(made.cluster.name, show.counts(made), yes=yes)
+    values = run.open_secrets(found, made, _given(secrets), _asker(), rehearsal=rehearsal)
+    printer: JsonPrinter | LinePrinter
+    printer = JsonPrinter(mark=mark) if output == "json" else LinePrinter(mark=mark, verbose=verbose)
+    connect = (
+        run.rehearsal_connector(found, speed)
+        if rehearsal
+        else run.ssh_connector(found, made.cluster, values, _accept)
+    )
+    settings = Settings(rehearsal=rehearsal, break_lock=break_lock)
+    with run.runner(found, made, values, connect, printer, settings) as runner:
+        _on_signals(runner.stop)
+        outcome = runner.run()
+    printer.close()
+    if not rehearsal:
+        write_report(found, made, outcome)
+    if output == "lines":
+        for line in closing(found, made, outcome, rehearsal=rehearsal).splitlines():
+            typer.echo(f"{mark} {line}".lstrip())
+    raise typer.Exit(outcome.exit_code)
+
+
+def _on_signals(stop: Callable[[], None]) -> None:
+    """Let a signal stop the run in order; a second Ctrl+C ends it at once."""
+
+    def handle(number: int, _: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if sys.stderr.isatty():
+            typer.echo("\nstopping; what runs on the hosts goes on, resume takes it up", err=True)
+        stop()
+
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, handle)
+
+
+def _confirm(name: str, counts: str, *, yes: bool) -> None:
+    from harbor_wizard.errors import InputError  # noqa: PLC0415
+
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise InputError("nobody can be asked here; say --yes to change the hosts without asking")
+    typer.echo(f"{name}: {counts}. “harbor-wizard plan” shows them all.")
+    if typer.prompt("Type the cluster's name to begin") != name:
+        raise Interrupted("that is another name; nothing was changed")
+
+
+def _accept(unknown: Any) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    typer.echo(f"{unknown.name} is not known yet. Its {unknown.key_type} key has the fingerprint")
+    typer.echo(f"  {unknown.fingerprint}")
+    return typer.confirm("Is that the host's own?", default=False)
+
+
+@app.command(epilog="Example: harbor-wizard status prod-eu --output json")
+def status(
+    session: SessionArgument,
+    output: Annotated[
+        Literal["text", "json"], typer.Option("--output", help="What is printed.")
+    ] = "text",
+    secrets: SecretsOption = None,
+) -> None:
+    """Show what runs on each host, and who holds the virtual address."""
+    from harbor_wizard import run  # noqa: PLC0415
+    from harbor_wizard.status import probe  # noqa: PLC0415
+
+    found, made = _planned(session)
+    values = _values_for_looking(found, made, _given(secrets))
+    seen = probe(made.cluster, run.ssh_connector(found, made.cluster, values, _accept))
+    typer.echo(seen.as_json() if output == "json" else seen.as_text())
+    raise typer.Exit(0 if seen.well else 1)
+
+
+def _values_for_looking(session: Any, made: Any, given: Mapping[str, str]) -> Any:
+    """Return the secrets; only a login that needs a password makes the store be opened."""
+    from harbor_wizard import run  # noqa: PLC0415
+    from harbor_wizard.secrets import SecretValues  # noqa: PLC0415
+
+    accesses = [made.cluster.reached_by(host) for host in made.cluster.hosts]
+    if any(access.password or access.sudo_password for access in accesses):
+        return run.open_secrets(session, made, given, _asker())
+    return SecretValues(given, {})
+
+
+@app.command(epilog="Example: harbor-wizard verify prod-eu")
+def verify(session: SessionArgument, secrets: SecretsOption = None) -> None:
+    """Log in, push and pull through the virtual address, and compare the nodes."""
+    from harbor_wizard import run  # noqa: PLC0415
+    from harbor_wizard.verify import verify as verify_all  # noqa: PLC0415
+
+    found, made = _planned(session)
+    values = run.open_secrets(found, made, _given(secrets), _asker())
+    connect = run.ssh_connector(found, made.cluster, values, _accept)
+    good = True
+    for check in verify_all(found, made.cluster, values, connect):
+        good = good and check.good
+        typer.echo(f"{'✓' if check.good else '✗'} {check.what}: {check.seen}")
+    raise typer.Exit(0 if good else 1)
+
+
+@app.command(epilog="Example: harbor-wizard schema > cluster.schema.json")
+def schema() -> None:
+    """Print the JSON Schema of the cluster file, for editors."""
+    from harbor_wizard.model.load import schema as text  # noqa: PLC0415
+
+    typer.echo(text())
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True,
+                      "help_option_names": []},
+    epilog="Example: harbor-wizard lab up",
+)  # fmt: skip
+def lab(context: typer.Context) -> None:
+    """Make disposable real hosts on this Linux machine, to practise on (up, status, down, …)."""
+    from harbor_wizard.lab.cli import app as lab_app  # noqa: PLC0415
+
+    lab_app(args=context.args, prog_name="harbor-wizard lab", standalone_mode=False)
+
+
+def main() -> None:
+    """Run the command line; every error of ours becomes a sentence and an exit code."""
+    from harbor_wizard.secrets import scrub_environment  # noqa: PLC0415
+
+    _from_environment.update(scrub_environment())
+    try:
+        app(standalone_mode=True)
+    except HarborWizardError as error:
+        for line in str(error).splitlines():
+            typer.echo(f"harbor-wizard: {line}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("\nstopped; go on with: harbor-wizard resume", err=True)
+        sys.exit(Interrupted.exit_code)
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): that is not an error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

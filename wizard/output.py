@@ -1,0 +1,137 @@
+"""Prints a run: plain lines, lines with a live status below them on a terminal, or JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import sys
+import time
+from typing import TextIO
+
+from harbor_wizard.engine.events import (
+    Event,
+    HostChanged,
+    Output,
+    Progress,
+    RunEnded,
+    RunStarted,
+    State,
+    StepChanged,
+)
+
+_SYMBOLS = {
+    State.DONE: "✓", State.ALREADY: "=", State.FAILED: "✗", State.SKIPPED: "-",
+    State.RUNNING: "▶", State.BLOCKED: "·",
+}  # fmt: skip
+
+
+def human_rate(rate: float) -> str:
+    """Return a rate in bytes a second as people say it."""
+    return f"{rate / 1e6:.0f} MB/s" if rate >= 1e6 else f"{rate / 1e3:.0f} kB/s"
+
+
+def human_seconds(seconds: float) -> str:
+    """Return a time as minutes and seconds."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+class JsonPrinter:
+    """One JSON object per event and line."""
+
+    def __init__(self, stream: TextIO | None = None, mark: str = "") -> None:
+        self._stream = stream or sys.stdout
+        self._mark = mark
+
+    def __call__(self, event: Event) -> None:
+        """Print an event."""
+        data = {"event": type(event).__name__, **dataclasses.asdict(event)}
+        if self._mark:
+            data["rehearsal"] = True
+        print(json.dumps(data, ensure_ascii=False), file=self._stream, flush=True)  # noqa: T201
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+
+class LinePrinter:
+    """A line per thing that happened; on a terminal, what is under way stands below them."""
+
+    def __init__(self, stream: TextIO | None = None, mark: str = "", verbose: bool = False) -> None:
+        self._stream = stream or sys.stdout
+        self._mark = f"{mark} " if mark else ""
+        self._verbose = verbose
+        self._live = self._stream.isatty()
+        self._total = 0
+        self._ended = 0
+        self._now: dict[str, str] = {}
+        self._drawn = 0.0
+
+    def __call__(self, event: Event) -> None:
+        """Print an event."""
+        match event:
+            case RunStarted():
+                self._total = event.steps
+            case StepChanged():
+                self._step(event)
+            case Progress():
+                share = 100 * event.done // max(event.total, 1)
+                left = (event.total - event.done) / event.rate if event.rate else 0
+                self._now[event.host] = (
+                    f"{event.step.rpartition('/')[2]} {share}% {human_rate(event.rate)} "
+                    f"{human_seconds(left)} left"
+                )
+            case Output():
+                if self._verbose:
+                    for line in event.lines:
+                        self._print(event.host, f"│ {line}")
+            case HostChanged():
+                if event.state in ("failed", "lost") or self._verbose:
+                    detail = f": {event.detail}" if event.detail else ""
+                    self._print(event.host, f"! connection {event.state}{detail}")
+            case RunEnded():
+                self._now.clear()
+        self._status()
+
+    def _step(self, event: StepChanged) -> None:
+        if event.state.ended:
+            self._ended += 1
+            self._now.pop(event.host, None)
+        if event.state is State.RUNNING:
+            self._now[event.host] = event.title
+        if event.state not in _SYMBOLS or (event.state is State.BLOCKED and not self._verbose):
+            return
+        took = f" ({event.seconds:.1f} s)" if event.state is State.DONE else ""
+        number = f"[{self._ended}/{self._total}]" if event.state.ended else ""
+        text = f"{_SYMBOLS[event.state]} {event.title}: {event.state}{took} {number}".rstrip()
+        self._print(event.host, text)
+        if event.detail:
+            for line in event.detail.splitlines():
+                self._print(event.host, f"  {line}")
+        if event.cause:
+            self._print(event.host, f"  likely: {event.cause}")
+
+    def _print(self, host: str, text: str) -> None:
+        self._clear()
+        stamp = time.strftime("%H:%M:%S")
+        print(f"{stamp} {self._mark}{host:<10} {text}", file=self._stream, flush=True)  # noqa: T201
+
+    def _status(self) -> None:
+        now = time.monotonic()
+        if not self._live or now - self._drawn < 0.1:
+            return
+        self._drawn = now
+        width = shutil.get_terminal_size().columns - 1
+        doing = " · ".join(f"{host} {what}" for host, what in sorted(self._now.items()))
+        line = f"{self._mark}{self._ended}/{self._total} {doing}"[:width]
+        self._stream.write(f"\r\x1b[K{line}")
+        self._stream.flush()
+
+    def _clear(self) -> None:
+        if self._live:
+            self._stream.write("\r\x1b[K")
+
+    def close(self) -> None:
+        """Take the status line away."""
+        self._clear()
+        self._stream.flush()

@@ -1,0 +1,129 @@
+"""Puts a session, its plan, its secrets and the transports together: what every face calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from harbor_wizard.engine.events import Sink
+from harbor_wizard.engine.runner import Connect, Runner, Settings
+from harbor_wizard.errors import SecretsError
+from harbor_wizard.journal import Journal
+from harbor_wizard.lock import Lock
+from harbor_wizard.model.cluster import Cluster, Host
+from harbor_wizard.plan import Plan
+from harbor_wizard.secrets import PASSPHRASE, SecretValues, draw, missing
+from harbor_wizard.session import Session
+from harbor_wizard.step import Command
+from harbor_wizard.transport.base import Transport
+from harbor_wizard.transport.hostkeys import Accept
+
+# Asks the operator for a secret by its name; None where nobody can be asked.
+Ask = Callable[[str], str] | None
+
+
+def needed_secrets(plan: Plan) -> list[str]:
+    """Return the names of all secrets that a run of the plan needs, in the order of use."""
+    names: dict[str, None] = {}
+    for host in plan.cluster.hosts:
+        access = plan.cluster.reached_by(host)
+        for reference in (access.password, access.sudo_password):
+            if reference is not None:
+                names[reference.removeprefix("secret:")] = None
+    for step in plan.steps:
+        for command in (step.check, step.apply, step.verify):
+            if isinstance(command, Command):
+                texts = (command.script, command.input)
+                names.update({h.name: None for text in texts if text for h in text.holes})
+    # These are read from the operator's files, not given as secrets.
+    return [name for name in names if name not in files(plan.cluster)]
+
+
+def files(cluster: Cluster) -> dict[str, str]:
+    """Return the holes that are filled from files of the operator's, with their paths."""
+    found = {"tls_certificate": cluster.tls.certificate, "tls_key": cluster.tls.key}
+    return {name: path for name, path in found.items() if path is not None}
+
+
+def open_secrets(
+    session: Session, plan: Plan, given: Mapping[str, str], ask: Ask, *, rehearsal: bool = False
+) -> SecretValues:
+    """Return the values for a run: given, kept, asked for, or drawn; what is new is kept.
+
+    What is kept is encrypted under the passphrase, which is `given` or asked for. Raises
+    `SecretsError` that names all that is missing. A rehearsal needs none and keeps none.
+    """
+    names = needed_secrets(plan)
+    local = {name: session.local(path) for name, path in files(plan.cluster).items()}
+    if rehearsal:
+        return SecretValues({name: f"rehearsed {name}" for name in names}, local)
+    passphrase = given.get(PASSPHRASE)
+    if passphrase is None:
+        if ask is None:
+            raise SecretsError(missing([PASSPHRASE]) + "; it encrypts what the session keeps")
+        passphrase = ask(PASSPHRASE)
+    kept = session.store.read(passphrase) if session.store.exists else {}
+    values = {**kept, **{name: value for name, value in given.items() if name in names}}
+    values.update(draw(names, values))
+    lacking = [name for name in names if name not in values]
+    if lacking and ask is None:
+        raise SecretsError(missing(lacking))
+    for name in lacking:
+        values[name] = ask(name) if ask else ""
+    if values != kept:
+        session.store.write(values, passphrase)
+    return SecretValues(values, local)
+
+
+def ssh_connector(
+    session: Session, cluster: Cluster, values: SecretValues, accept: Accept
+) -> Connect:
+    """Return what makes a host's SSH transport. `accept` is asked about unknown host keys."""
+    from harbor_wizard.transport.hostkeys import KnownHosts  # noqa: PLC0415 - Fabric is slow
+    from harbor_wizard.transport.ssh import SSHTransport  # noqa: PLC0415
+
+    known = KnownHosts(session.path / "known_hosts", accept)
+
+    def secret(reference: str) -> str:
+        return values.value(reference.removeprefix("secret:"))
+
+    def connect(host: Host) -> Transport:
+        return SSHTransport(host, cluster.reached_by(host), known, secret)
+
+    return connect
+
+
+def rehearsal_connector(session: Session, speed: float = 1.0) -> Connect:
+    """Return what makes a host's simulation."""
+    from harbor_wizard.transport.rehearsal import RehearsalTransport  # noqa: PLC0415
+
+    folder = session.path / "rehearsal"
+
+    def connect(host: Host) -> Transport:
+        return RehearsalTransport(host, folder, speed)
+
+    return connect
+
+
+def journal_file(session: Session, *, rehearsal: bool) -> Path:
+    """Return the journal of a session's runs, or of its rehearsals."""
+    return session.path / "rehearsal.jsonl" if rehearsal else session.journal_file
+
+
+@contextmanager
+def runner(
+    session: Session, plan: Plan, values: SecretValues, connect: Connect, sink: Sink,
+    settings: Settings,
+) -> Iterator[Runner]:  # fmt: skip
+    """Yield a runner, with the session's lock held and its journal open.
+
+    Raises `LockedError` where another run of the session is under way.
+    """
+    session.logs.mkdir(exist_ok=True)
+    journal_path = journal_file(session, rehearsal=settings.rehearsal)
+    with Lock(session.lock_file), Journal(journal_path) as journal:
+        yield Runner(
+            plan, session.id, values, values.masker(), connect, journal, session.logs,
+            session.local, sink, settings,
+        )  # fmt: skip
