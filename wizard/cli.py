@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-
 from harbor_wizard.errors import HarborWizardError, Interrupted
 
 _EPILOG = (
@@ -189,7 +188,7 @@ def _asker() -> Callable[[str], str] | None:
     def ask(name: str) -> str:
         while True:
             value = getpass.getpass(f"{name.replace('_', ' ')}: ")
-            if len(value) >= 4:  # noqa: PLR2004
+            if len(value) >= 4:
                 return value
             typer.echo("at least four characters, please", err=True)
 

@@ -48,7 +48,7 @@ class JsonPrinter:
         data = {"event": type(event).__name__, **dataclasses.asdict(event)}
         if self._mark:
             data["rehearsal"] = True
-        print(json.dumps(data, ensure_ascii=False), file=self._stream, flush=True)  # noqa: T201
+        print(json.dumps(data, ensure_ascii=False), file=self._stream, flush=True)
 
     def close(self) -> None:
         """Nothing is left open."""
@@ -114,7 +114,7 @@ class LinePrinter:
     def _print(self, host: str, text: str) -> None:
         self._clear()
         stamp = time.strftime("%H:%M:%S")
-        print(f"{stamp} {self._mark}{host:<10} {text}", file=self._stream, flush=True)  # noqa: T201
+        print(f"{stamp} {self._mark}{host:<10} {text}", file=self._stream, flush=True)
 
     def _status(self) -> None:
         now = time.monotonic()

@@ -17,7 +17,6 @@ from typing import Any
 
 import fabric
 import paramiko
-
 from harbor_wizard.errors import (
     AuthenticationError,
     ConnectionLost,

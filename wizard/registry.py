@@ -1,0 +1,177 @@
+"""A small client of a registry: enough to see that a login, a push and a pull work.
+
+It speaks to an address and names another: the public name goes into Host and the certificate's
+check, while the connection goes to the virtual address or to one node.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import json
+import re
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit
+
+from harbor_wizard.errors import HarborWizardError
+
+_TIMEOUT = 20.0
+_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+_CONFIG = "application/vnd.docker.container.image.v1+json"
+_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+
+
+class RegistryError(HarborWizardError):
+    """The registry answered with something else than it should, or not at all."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> dict[str, object]:
+        """Return the body as a JSON object. Raises `RegistryError`."""
+        try:
+            found = json.loads(self.body)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise RegistryError(f"the answer is no JSON object: {self.body[:120]!r}")
+        return found
+
+
+class Registry:
+    """One way to a registry: through the virtual address, or to a node directly."""
+
+    def __init__(
+        self, address: str, port: int, name: str, context: ssl.SSLContext | None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        """`context` is for https; without one it is http. `headers` go with each request."""
+        self._address, self._port, self._name = address, port, name
+        self._context = context
+        self._headers = dict(headers or {})
+
+    def request(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Answer:  # fmt: skip
+        """Send a request. Raises `RegistryError` where there is no answer."""
+        connection = http.client.HTTPConnection(self._address, self._port, timeout=_TIMEOUT)
+        try:
+            connection.sock = socket.create_connection((self._address, self._port), _TIMEOUT)
+            if self._context is not None:
+                connection.sock = self._context.wrap_socket(
+                    connection.sock, server_hostname=self._name
+                )
+            connection.request(
+                method, path, body=body, headers={"Host": self._name, **self._headers, **(headers or {})}
+            )
+            response = connection.getresponse()
+            return Answer(response.status, dict(response.headers.items()), response.read())
+        except (OSError, http.client.HTTPException) as error:
+            reason = " ".join(str(error).split())[:160]
+            raise RegistryError(
+                f"{self._address} port {self._port} does not answer {method} {path.partition('?')[0]} ({reason})"
+            ) from None
+        finally:
+            connection.close()
+
+    def health(self) -> dict[str, str]:
+        """Return the parts with their state, and `overall`."""
+        found = self.request("GET", "/api/v2.0/health").json()
+        components = found.get("components")
+        parts = {
+            str(part.get("name")): str(part.get("status"))
+            for part in (components if isinstance(components, list) else [])
+            if isinstance(part, dict)
+        }
+        return {**parts, "overall": str(found.get("status"))}
+
+    def token(self, user: str, password: str, scope: str) -> str:
+        """Log in and return a bearer token for a scope."""
+        challenge = self.request("GET", "/v2/").headers
+        header = next((v for k, v in challenge.items() if k.lower() == "www-authenticate"), "")
+        words = dict(re.findall(r'(\w+)="([^"]*)"', header))
+        if "realm" not in words:
+            raise RegistryError("/v2/ asks for no token: is this Harbor?")
+        query = urlencode({"service": words.get("service", ""), "scope": scope})
+        answer = self.request(
+            "GET", f"{urlsplit(words['realm']).path}?{query}", basic(user, password)
+        )
+        if answer.status != 200:
+            raise RegistryError(f"the login was refused with status {answer.status}")
+        return str(answer.json().get("token"))
+
+    def push(self, repository: str, tag: str, token: str) -> str:
+        """Push a tiny image made on the spot; return its digest."""
+        config = json.dumps({"architecture": "amd64", "os": "linux",
+                             "rootfs": {"type": "layers", "diff_ids": []},
+                             "config": {"Labels": {"made-by": "harbor-wizard", "tag": tag}}}).encode()  # fmt: skip
+        layer = tag.encode() * 200
+        for blob in (config, layer):
+            self._push_blob(repository, blob, token)
+        manifest = json.dumps({
+            "schemaVersion": 2, "mediaType": _MANIFEST,
+            "config": {"mediaType": _CONFIG, "size": len(config), "digest": digest(config)},
+            "layers": [{"mediaType": _LAYER, "size": len(layer), "digest": digest(layer)}],
+        }).encode()  # fmt: skip
+        answer = self.request("PUT", f"/v2/{repository}/manifests/{tag}",
+                              {**bearer(token), "Content-Type": _MANIFEST}, manifest)  # fmt: skip
+        _expect(answer, 201, "the push of the manifest")
+        return digest(manifest)
+
+    def _push_blob(self, repository: str, blob: bytes, token: str) -> None:
+        begun = self.request("POST", f"/v2/{repository}/blobs/uploads/", bearer(token), b"")
+        _expect(begun, 202, "the begin of an upload")
+        place = urlsplit(next(v for k, v in begun.headers.items() if k.lower() == "location"))
+        query = f"{place.query}&" if place.query else ""
+        answer = self.request(
+            "PUT", f"{place.path}?{query}{urlencode({'digest': digest(blob)})}",
+            {**bearer(token), "Content-Type": "application/octet-stream"}, blob,
+        )  # fmt: skip
+        _expect(answer, 201, "the upload of a blob")
+
+    def pull(self, repository: str, reference: str, token: str) -> str:
+        """Pull the manifest and its blobs; return the manifest's digest."""
+        answer = self.request("GET", f"/v2/{repository}/manifests/{reference}",
+                              {**bearer(token), "Accept": _MANIFEST})  # fmt: skip
+        _expect(answer, 200, "the pull of the manifest")
+        manifest = answer.json()
+        layers = manifest.get("layers")
+        for part in [manifest.get("config"), *(layers if isinstance(layers, list) else [])]:
+            wanted = str(part.get("digest")) if isinstance(part, dict) else ""
+            blob = self.request("GET", f"/v2/{repository}/blobs/{wanted}", bearer(token))
+            _expect(blob, 200, "the pull of a blob")
+            if digest(blob.body) != wanted:
+                raise RegistryError(f"the blob {wanted[:19]} arrived with another digest")
+        return digest(answer.body)
+
+
+def digest(content: bytes) -> str:
+    """Return the digest that registries name contents by."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    """Return the header of a login by password."""
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
+def bearer(token: str) -> dict[str, str]:
+    """Return the header of a request by token."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _expect(answer: Answer, status: int, what: str) -> None:
+    if answer.status != status:
+        said = answer.body[:160].decode("utf-8", "replace")
+        raise RegistryError(f"{what} got status {answer.status} instead of {status}: {said}")
