@@ -49,7 +49,8 @@ systemctl is-active --quiet keepalived
 [ {_STAMP} -nt {_SCRIPT} ]
 """,
         apply=f"""
-keepalived --config-test -f {_CONFIG}
+# In a session of its own: keepalived 2.2 ends its test by a signal to its whole group.
+setsid -w keepalived --config-test -f {_CONFIG}
 systemctl enable keepalived
 systemctl reload-or-restart keepalived
 mkdir -p /var/lib/harbor-wizard
