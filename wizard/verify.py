@@ -135,6 +135,7 @@ def _tokens(cluster: Cluster, password: str) -> str:
 # What must be equal, read from the running containers; only digests leave the host.
 _DIGESTS = r"""
 set -eu
+docker inspect harbor-core harbor-jobservice >/dev/null
 for name in JOBSERVICE_SECRET CSRF_KEY CORE_SECRET ROBOT_SCANNER_NAME_PREFIX; do
   printf '%s=' $name
   docker inspect -f '{{range .Config.Env}}{{println .}}{{end}}' harbor-core |

@@ -15,6 +15,7 @@ _CONFIG = "/etc/haproxy/haproxy.cfg"
 _CERTIFICATE = "/etc/haproxy/certs/harbor.pem"
 _SYSCTL = "/etc/sysctl.d/90-harbor-wizard-vip.conf"
 _STAMP = "/var/lib/harbor-wizard/haproxy-loaded"
+_ANSWERS = "timeout 3 bash -c '</dev/tcp/127.0.0.1/8404' 2>/dev/null"
 
 
 def host_port(address: str, port: int) -> str:
@@ -63,11 +64,19 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
     yield command(
         host.name, "haproxy/service", "check the configuration, then load it",
         "a configuration that HAProxy refuses never replaces one that works",
-        check=f"systemctl is-enabled --quiet haproxy\nsystemctl is-active --quiet haproxy\n{newer}",
+        # A reload that HAProxy could not do leaves the unit active and the old one running, or
+        # none: so it is asked itself.
+        check=f"""
+systemctl is-enabled --quiet haproxy
+{newer}
+{_ANSWERS}
+""",
         apply=f"""
 haproxy -c -q -f {_CONFIG}
 systemctl enable haproxy
 systemctl reload-or-restart haproxy
+sleep 1
+{_ANSWERS} || systemctl restart haproxy
 mkdir -p /var/lib/harbor-wizard
 touch {_STAMP}
 """,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harbor_wizard.components import storage
+from harbor_wizard.components import probe, storage
 from harbor_wizard.components.docker import COMPOSE, COMPOSE_UNIT
 from harbor_wizard.model.cluster import Cluster, Host, S3Storage, TlsMode
 from harbor_wizard.releases import RELEASES
@@ -218,24 +218,8 @@ def _stamp(home: str, what: str) -> str:
 
 
 def _healthy(cluster: Cluster, host: Host) -> str:
-    """Return a look at the node's own health answer, whose status is 200 whatever it says."""
-    port = 443 if cluster.tls.mode is TlsMode.PASSTHROUGH else 80
-    request = (
-        f"printf 'GET /api/v2.0/health HTTP/1.0\\r\\nHost: {cluster.public_name}\\r\\n\\r\\n'"
-    )
-    # A fresh host has no curl; bash and openssl are on every one.
-    if port == 443:
-        ask = f"{request} | timeout 10 openssl s_client -quiet -connect {host.address}:443"
-    else:
-        ask = f"timeout 10 bash -c {quote(_by_bash(host.address, port, request))}"
-    return f"""
-answer=$({ask} 2>&1) || true
-case $answer in
-*'],"status":"healthy"'*) ;;
-*) printf 'the node answers: %s\\n' "$answer" | tail -n 3 >&2; exit 1 ;;
-esac
-"""
-
-
-def _by_bash(address: str, port: int, request: str) -> str:
-    return f"exec 3<>/dev/tcp/{address}/{port}; {request} >&3; cat <&3"
+    tls = cluster.tls.mode is TlsMode.PASSTHROUGH
+    return probe.health(
+        host.address, 443 if tls else 80, cluster.public_name, tls=tls,
+        wanted='],"status":"healthy"',
+    )  # fmt: skip

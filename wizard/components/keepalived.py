@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harbor_wizard.components import probe
 from harbor_wizard.components.packages import install
 from harbor_wizard.model.cluster import Cluster, Host
 from harbor_wizard.render import render
 from harbor_wizard.secrets import secret
-from harbor_wizard.step import Step, command, file, look, quote
+from harbor_wizard.step import Step, command, file, look
 
 _CONFIG = "/etc/keepalived/keepalived.conf"
 _SCRIPT = "/usr/local/lib/harbor-wizard/haproxy-alive"
@@ -62,9 +63,13 @@ touch {_STAMP}
 
 def address_answers(cluster: Cluster, host: Host) -> Iterator[Step]:
     """Yield the look at the virtual address through a balancer, when all is up."""
-    port = 443 if cluster.scheme == "https" else 80
+    tls = cluster.scheme == "https"
     yield look(
-        host.name, "keepalived/address", f"{cluster.vip} answers on port {port}",
+        host.name, "keepalived/address", f"{cluster.vip} answers for Harbor",
         "what clients will do works from here",
-        check=f"timeout 5 bash -c {quote(f'</dev/tcp/{cluster.vip}/{port}')}", wait=60,
+        check=probe.health(
+            cluster.vip, 443 if tls else 80, cluster.public_name, tls=tls,
+            wanted='"name":"core","status":"healthy"',
+        ),
+        wait=90,
     )  # fmt: skip

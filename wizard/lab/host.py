@@ -65,9 +65,9 @@ class LabHost:
             *(f"--bind-ro={here}:{there}" for here, there in read_only.items()),
         ]  # fmt: skip
         environment = {"PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
-                       "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1"}  # fmt: skip
-        if self.spec.suite != "bookworm":
-            environment["SYSTEMD_NSPAWN_UNIFIED_HIERARCHY"] = "1"
+                       # Docker sets sysctls, and wants the one hierarchy of control groups.
+                       "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1",
+                       "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}  # fmt: skip
         with (self.folder / "console.log").open("ab") as console:
             started = subprocess.Popen(
                 ["/bin/sh", "-c", _SUPERVISE, "lab-host", *arguments], env=environment,

@@ -1,16 +1,21 @@
 """The lab's network: a namespace for the operator with a bridge, and one per host.
 
-No address of it exists outside of these namespaces, and there is no way out of them.
+No address of it exists outside of these namespaces, and there is no way out of them. A host's
+namespace lives as long as the host is powered: were it kept, the kernel would go on answering
+for the addresses of a host that is dead.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
 from harbor_wizard.lab.command import run
 from harbor_wizard.lab.errors import LabError
 from harbor_wizard.lab.layout import OPERATOR_ADDRESS, PREFIX
+
+_FOLDER = Path("/run/netns")
 
 
 def namespaces() -> set[str]:
@@ -20,27 +25,40 @@ def namespaces() -> set[str]:
 
 def make_operator(operator: str) -> None:
     """Make the operator's namespace, where everything that speaks to the hosts runs."""
-    if operator in namespaces():
-        return
-    run(["ip", "netns", "add", operator])
+    if operator not in namespaces():
+        run(["ip", "netns", "add", operator])
+    links = {one["ifname"] for one in json.loads(run(["ip", "-j", "-n", operator, "link"]))}
+    if "br0" not in links:
+        run(["ip", "-n", operator, "link", "add", "br0", "type", "bridge"])
     run(["ip", "-n", operator, "link", "set", "lo", "up"])
-    run(["ip", "-n", operator, "link", "add", "br0", "type", "bridge"])
-    run(["ip", "-n", operator, "addr", "add", f"{OPERATOR_ADDRESS}/{PREFIX}", "dev", "br0"])
+    run(["ip", "-n", operator, "addr", "replace", f"{OPERATOR_ADDRESS}/{PREFIX}", "dev", "br0"])
     run(["ip", "-n", operator, "link", "set", "br0", "up"])
+    off = ["sysctl", "-q", "-w", "net.ipv4.ip_forward=0"]
+    run(["ip", "netns", "exec", operator, *off])
+
+
+def port(address: str) -> str:
+    """Return the name of the bridge's port that a host with this address is at."""
+    return f"v{address.rpartition('.')[2]}"
 
 
 def join(operator: str, namespace: str, address: str) -> None:
-    """Make a host's namespace, with `eth0` in it joined to the operator's bridge."""
-    if namespace in namespaces():
-        return
-    port = f"v{address.rpartition('.')[2]}"
+    """Make a host's namespace anew, with `eth0` in it joined to the operator's bridge."""
+    remove(namespace)
+    with contextlib.suppress(LabError):  # the kernel takes its time to take the old one away
+        run(["ip", "-n", operator, "link", "delete", port(address)])
     run(["ip", "netns", "add", namespace])
-    run(["ip", "-n", operator, "link", "add", port, "type", "veth",
+    run(["ip", "-n", operator, "link", "add", port(address), "type", "veth",
          "peer", "name", "eth0", "netns", namespace])  # fmt: skip
-    run(["ip", "-n", operator, "link", "set", port, "master", "br0", "up"])
+    run(["ip", "-n", operator, "link", "set", port(address), "master", "br0", "up"])
     run(["ip", "-n", namespace, "link", "set", "lo", "up"])
     run(["ip", "-n", namespace, "addr", "add", f"{address}/{PREFIX}", "dev", "eth0"])
     run(["ip", "-n", namespace, "link", "set", "eth0", "up"])
+
+
+def set_port(operator: str, address: str, *, up: bool) -> None:
+    """Plug a host's cable in, or pull it: the host sees its `eth0` without a carrier."""
+    run(["ip", "-n", operator, "link", "set", port(address), "up" if up else "down"])
 
 
 def remove(namespace: str) -> None:
@@ -50,8 +68,15 @@ def remove(namespace: str) -> None:
 
 
 def path(namespace: str) -> Path:
-    """Return the path that a process joins a namespace by. Raises `LabError`."""
-    found = Path("/run/netns") / namespace
-    if not found.exists():
-        raise LabError(f"the network namespace {namespace} is gone; run “harbor-wizard lab up”")
-    return found
+    """Return the path that a process joins a namespace by."""
+    return _FOLDER / namespace
+
+
+def inside(names: list[str]) -> bool:
+    """Return whether this process itself runs in one of these namespaces."""
+    here = Path("/proc/self/ns/net").stat().st_ino
+    for name in names:
+        with contextlib.suppress(OSError):
+            if path(name).stat().st_ino == here:
+                return True
+    return False

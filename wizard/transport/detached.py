@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import codecs
+import secrets
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -39,15 +40,17 @@ class Detached:
     def start(self, call: Call, unit: str) -> None:
         """Start the script as a unit; the one before of that name has to have ended."""
         folder = quote(f"{_ROOT}/{unit}")
+        # systemd may keep an ended unit loaded for a while: each start has a name of its own.
+        name = f"{unit}-{secrets.token_hex(4)}"
         script = f"""
 set -eu
 umask 077
 mkdir -p {folder}
 rm -f {folder}/exit {folder}/output
 cat > {folder}/script
-systemctl reset-failed {unit}.service 2>/dev/null || true
-systemd-run --quiet --collect --unit={unit} --property=KillMode=control-group \\
-  --setenv=HOME=/root --setenv=LC_ALL=C.UTF-8 \\
+echo {name} > {folder}/unit
+systemd-run --quiet --collect --unit={name} --property=KillMode=control-group \\
+  --description={quote(f"harbor-wizard: {call.step}")} --setenv=HOME=/root --setenv=LC_ALL=C.UTF-8 \\
   /bin/sh -c 'cd "$1" && umask 022; /bin/sh ./script </dev/null >output 2>&1; code=$?
     rm -f script; echo "$code" >exit.new; sync exit.new; mv exit.new exit' harbor-wizard {folder}
 """
@@ -62,7 +65,7 @@ systemd-run --quiet --collect --unit={unit} --property=KillMode=control-group \\
 
     def running(self, unit: str) -> bool:
         """Say whether the unit runs now."""
-        script = f"systemctl is-active --quiet {unit}.service\n"
+        script = f"systemctl is-active --quiet {_name(unit)}\n"
         return self._run(Call(unit, Phase.HOUSEKEEPING, script), _nothing).ok
 
     def follow(self, unit: str, on_line: OnLine, stop: threading.Event) -> Result:
@@ -102,7 +105,7 @@ systemd-run --quiet --collect --unit={unit} --property=KillMode=control-group \\
         # The state is read before the output: an end that is seen has all its output written.
         script = f"""
 state=$(cat {folder}/exit 2>/dev/null) || {{
-  case $(systemctl is-active {unit}.service) in
+  case $(systemctl is-active {_name(unit)}) in
     active|activating|deactivating|reloading) state=running ;;
     *) state=$(cat {folder}/exit 2>/dev/null || echo gone) ;;
   esac
@@ -116,8 +119,13 @@ tail -c +{offset + 1} {folder}/output 2>/dev/null | head -c {_CHUNK} | base64 -w
 
     def end(self, unit: str) -> None:
         """Stop the unit with everything that it started; its folder is left for a look."""
-        script = f"systemctl stop {unit}.service 2>/dev/null || true\n"
+        script = f"systemctl stop {_name(unit)} 2>/dev/null || true\n"
         self._run(Call(unit, Phase.HOUSEKEEPING, script, timeout=120), _nothing)
+
+
+def _name(unit: str) -> str:
+    """Return shell text for the name that the unit's last start had."""
+    return f'"$(cat {quote(f"{_ROOT}/{unit}/unit")} 2>/dev/null || echo none).service"'
 
 
 def unit_name(cluster: str, step: str) -> str:
