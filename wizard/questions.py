@@ -212,7 +212,7 @@ def _set_storage(data: Data, text: str) -> None:
 
 
 def _has_tls(data: Data) -> bool:
-    return get(data, "tls.mode") != "none"
+    return bool(get(data, "tls.mode") != "none")
 
 
 def _one_redis(data: Data) -> bool:
@@ -224,7 +224,7 @@ def _has_sentinel(data: Data) -> bool:
 
 
 def _stored_in(kind: str) -> Callable[[Data], bool]:
-    return lambda data: get(data, "storage.type") == kind
+    return lambda data: bool(get(data, "storage.type") == kind)
 
 
 def _has(path: str) -> Callable[[Data], bool]:
@@ -374,12 +374,18 @@ class Problem:
     def section(self) -> Section:
         """The section whose answers mend it."""
         if self.path.startswith("hosts"):
-            unknown_system = self.path.endswith(".platform") and self.reason.startswith("is missing")
-            return "access" if ".access" in self.path or unknown_system else "topology"
+            unknown = self.path.endswith(".platform") and self.reason.startswith("is missing")
+            return "access" if ".access" in self.path or unknown else "topology"
         return _SECTION_OF.get(re.split(r"[.\[]", self.path)[0], "services")
 
     def sentence(self, data: Data) -> str:
         """Return it in the words of the questions: labels and hosts' names, not paths."""
+        if self.path == "hosts" and self.reason.startswith("[]"):
+            return "Hosts: there are none yet; add the machines that the solution needs"
+        if self.path == "installer" and "neither" in self.reason:
+            return "Installer: is missing; give its file here, or a URL that the nodes can reach"
+        if self.path == "redis" and "neither" in self.reason:
+            return "Redis host: is missing; give its name or address"
         found = re.fullmatch(r"hosts\[(\d+)\]\.?(.*)", self.path)
         if found is not None:
             where = f"{_host_name(data, int(found[1]))} {found[2]}".strip()

@@ -1,0 +1,392 @@
+"""The full-screen wizard: which screen comes when, and the run that belongs to no screen."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from typing import ClassVar
+
+from harbor_wizard import run as runs
+from harbor_wizard import session as sessions
+from harbor_wizard.engine.runner import Outcome
+from harbor_wizard.errors import HarborWizardError, SecretsError
+from harbor_wizard.plan import Plan
+from harbor_wizard.screens import report, walk
+from harbor_wizard.screens.access import AccessScreen
+from harbor_wizard.screens.base import WizardScreen
+from harbor_wizard.screens.dialogs import AskDialog, ConfirmDialog, SecretsDialog
+from harbor_wizard.screens.preview import PreviewScreen
+from harbor_wizard.screens.report import ReportScreen
+from harbor_wizard.screens.review import ReviewScreen
+from harbor_wizard.screens.run import RunScreen
+from harbor_wizard.screens.running import RunControl
+from harbor_wizard.screens.services import ServicesScreen
+from harbor_wizard.screens.sessions import SessionsScreen
+from harbor_wizard.screens.solution import SolutionScreen
+from harbor_wizard.screens.state import Work
+from harbor_wizard.screens.topology import TopologyScreen
+from harbor_wizard.secrets import PASSPHRASE, SecretValues, draw
+from harbor_wizard.transport.hostkeys import UnknownHost
+from rich.segment import Segments
+from rich.traceback import Traceback
+from textual import constants
+from textual import work as in_worker
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.timer import Timer
+
+_SAVE_AFTER = 0.2
+_DRAW_EVERY = 0.1
+_GRACE = 4.0
+
+SCREENS: dict[str, type[WizardScreen]] = {
+    "Solution": SolutionScreen, "Topology": TopologyScreen, "Access": AccessScreen,
+    "Services": ServicesScreen, "Review": ReviewScreen, "Preview": PreviewScreen,
+    "Run": RunScreen, "Report": ReportScreen,
+}  # fmt: skip
+
+_TOKENS = ("harbor_token_key", "harbor_token_certificate")
+
+
+class WizardApp(App[int]):
+    """The wizard. `name` is the session to open, `start` the screen to begin at."""
+
+    TITLE = "harbor-wizard"
+    CSS_PATH = "wizard.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "Leave", show=False)]
+
+    def __init__(
+        self, name: str | None = None, start: str | None = None, rehearsal_speed: float = 1.0
+    ) -> None:
+        super().__init__()
+        self._open_first = name
+        self._start = start
+        self._speed = rehearsal_speed
+        self._saving: Timer | None = None
+        self._back_to: str | None = None
+        self._leaving = False
+        self._told_end: RunControl | None = None
+        self.work: Work | None = None
+        self.control: RunControl | None = None
+        self.outcome: Outcome | None = None
+        self.go_to: str | None = None
+        self.last_words = ""
+
+    def on_mount(self) -> None:
+        """Show the sessions, or the one that was asked for."""
+        self.set_interval(_DRAW_EVERY, self._follow)
+        self.push_screen(SessionsScreen())
+        if self._open_first is not None:
+            self.open_session(self._open_first, self._start)
+
+    def _fatal_error(self) -> None:
+        """End after a bug, with a traceback that prints no local variable: one may be a secret."""
+        self.bell()
+        traceback = Traceback(show_locals=False, width=None)
+        self._exit_renderables.append(
+            Segments(self.console.render(traceback, self.console.options))
+        )
+        self._close_messages_no_wait()
+
+    # Sessions and answers.
+
+    def open_session(self, name: str, start: str | None = None) -> None:
+        """Open a session, at the first screen that needs an answer."""
+        if self.control is not None and not self.control.over:
+            if self.work is not None and self.work.session.name == name:
+                self._show("Run")
+                return
+            self.notify("a run is under way; wait for it, or abort it first", markup=False)
+            return
+        try:
+            self.work = Work.open(sessions.find(name))
+        except HarborWizardError as error:
+            self.notify(str(error), severity="error", timeout=12, markup=False)
+            return
+        if not self.work.session.cluster_file.exists():
+            self.work.unsaved = True
+            self.work.save()
+        self.control = None
+        self.outcome = None
+        self._back_to = None
+        self._show(start.capitalize() if start else walk.first_open(self.work))
+
+    def save_soon(self) -> None:
+        """Save the answers in a moment, once for a burst of keys."""
+        if self._saving is not None:
+            self._saving.stop()
+        self._saving = self.set_timer(_SAVE_AFTER, self.save_now)
+
+    def save_now(self) -> None:
+        """Save the answers."""
+        if self.work is not None and self.work.unsaved:
+            self.work.save()
+            if isinstance(self.screen, WizardScreen):
+                self.screen.refresh_frame()
+
+    def standing(self) -> str:
+        """Say what has been changed so far: the header's words."""
+        if self.control is not None and not self.control.over:
+            return self.control.mark
+        assert self.work is not None  # noqa: S101 - asked by screens of an open session only
+        return self.work.standing()
+
+    # The walk.
+
+    def _show(self, step: str) -> None:
+        self.save_now()
+        made = SCREENS[step]()
+        if isinstance(self.screen, SessionsScreen):
+            self.push_screen(made)
+        else:
+            self.switch_screen(made)
+
+    def go(self, step: str, path: str, back_to: str) -> None:
+        """Go to where an answer is given, and come back from there."""
+        self.go_to = path
+        self._back_to = back_to
+        self._show(step)
+
+    def leave_forwards(self, step: str) -> None:
+        """Show the screen after this one."""
+        if self._back_to is not None:
+            to, self._back_to = self._back_to, None
+            self._show(to)
+            return
+        at = walk.STEPS.index(step) + 1
+        if at < len(walk.STEPS):
+            self._show(walk.STEPS[at])
+        else:
+            self._to_sessions()
+
+    def leave_backwards(self, step: str) -> None:
+        """Show the screen before this one."""
+        if self._back_to is not None:
+            to, self._back_to = self._back_to, None
+            self._show(to)
+        elif step == "Report":
+            self._show("Preview")
+        elif walk.STEPS.index(step) == 0:
+            self._to_sessions()
+        else:
+            self._show(walk.STEPS[walk.STEPS.index(step) - 1])
+
+    def _to_sessions(self) -> None:
+        self.save_now()
+        self.pop_screen()
+
+    # Questions from threads.
+
+    def accept_host_key(self, unknown: UnknownHost) -> bool:
+        """Ask about an unknown host. Called by threads; waits for the answer."""
+        answered = threading.Event()
+        answers: list[bool] = []
+
+        def answer(yes: bool | None) -> None:
+            answers.append(bool(yes))
+            answered.set()
+
+        def ask() -> None:
+            self.push_screen(
+                ConfirmDialog(
+                    f"{unknown.name} is not known yet. Its {unknown.key_type} key has the "
+                    f"fingerprint\n\n{unknown.fingerprint}\n\nIs that the host's own?",
+                    "It is: accept", "Refuse",
+                ),
+                answer,
+            )  # fmt: skip
+
+        try:
+            self.call_from_thread(ask)
+        except RuntimeError:  # the app has ended
+            return False
+        while not answered.wait(0.5):
+            if not self.is_running:
+                return False
+        return answers[0]
+
+    # The run.
+
+    @in_worker(group="begin", exclusive=True)
+    async def begin(self, *, rehearsal: bool) -> None:
+        """Begin a run or a rehearsal, after what has to be asked before."""
+        work = self.work
+        if work is None or (self.control is not None and not self.control.over):
+            self.notify("a run is under way already", markup=False)
+            return
+        try:
+            plan = work.plan()
+        except HarborWizardError as error:
+            self.notify(str(error), severity="error", timeout=12, markup=False)
+            return
+        if not rehearsal and not await self._sure(plan):
+            return
+        values = await self._values(work, plan, rehearsal=rehearsal)
+        if values is None:
+            return
+        connect = (
+            runs.rehearsal_connector(work.session, self._speed)
+            if rehearsal
+            else runs.ssh_connector(work.session, plan.cluster, values, self.accept_host_key)
+        )
+        self.outcome = None
+        self.control = RunControl(
+            work.session, plan, values, connect, rehearsal=rehearsal,
+            durations=work.durations(rehearsal=rehearsal),
+        )  # fmt: skip
+        self.control.start()
+        work.pass_by("Preview")
+        self._show("Run")
+
+    async def _sure(self, plan: Plan) -> bool:
+        def check(text: str) -> str | None:
+            return None if text == plan.cluster.name else "that is another name"
+
+        name = plan.cluster.name
+        typed = await self.push_screen_wait(
+            AskDialog(
+                f"{len(plan.steps)} steps will change {len(plan.hosts)} hosts: "
+                f"{', '.join(host.name for host in plan.hosts)}.\n\n"
+                f"Type the cluster's name, {name}, to begin.", check,
+            )
+        )  # fmt: skip
+        return typed is not None
+
+    async def _values(self, work: Work, plan: Plan, *, rehearsal: bool) -> SecretValues | None:
+        """Return the secrets for a run, asked for where they are missing; None to leave."""
+        given, error = work.secrets, ""
+        while True:
+            if not rehearsal and PASSPHRASE not in given:
+                about = (
+                    "The passphrase of this session: it opens the secrets that were kept."
+                    if work.session.store.exists
+                    else "A passphrase for this session, to be remembered: it encrypts the "
+                    "secrets that are kept."
+                )
+                answer = await self.push_screen_wait(SecretsDialog(about, [PASSPHRASE], error))
+                if answer is None:
+                    return None
+                given.update(answer)
+            try:
+                if not rehearsal:
+                    self.notify("opening the secrets…", markup=False, timeout=3)
+                    missing = await asyncio.to_thread(missing_secrets, work, plan)
+                    if missing:
+                        answer = await self.push_screen_wait(
+                            SecretsDialog("These secrets are needed for the run.", missing)
+                        )
+                        if answer is None:
+                            return None
+                        given.update(answer)
+                return await asyncio.to_thread(
+                    runs.open_secrets, work.session, plan, given, None, rehearsal=rehearsal
+                )
+            except SecretsError as problem:
+                given.pop(PASSPHRASE, None)
+                error = str(problem)
+            except HarborWizardError as problem:
+                self.notify(str(problem), severity="error", timeout=12, markup=False)
+                return None
+
+    def _follow(self) -> None:
+        """Take in what the run told, and draw it."""
+        control = self.control
+        if control is None or control is self._told_end:
+            return
+        over = control.over
+        control.drain()
+        screen = self.screen_stack[-1] if self.screen_stack else None
+        if isinstance(screen, RunScreen):
+            screen.draw()
+        if over and not control.events:
+            self._told_end = control
+            self._ended(control)
+
+    def _ended(self, control: RunControl) -> None:
+        self.outcome = control.outcome
+        if self.work is not None:
+            self.work.look_back()
+        reason = report.write(control)
+        if reason:
+            self.notify(reason, severity="error", timeout=12, markup=False)
+        screen = self.screen
+        if isinstance(screen, ConfirmDialog) and any(
+            isinstance(one, RunScreen) for one in self.screen_stack
+        ):
+            screen.dismiss(None)
+            self.call_later(self._to_report)
+        elif isinstance(screen, RunScreen):
+            self._to_report()
+        elif isinstance(screen, WizardScreen):
+            screen.refresh_frame()
+            self.notify("the run has ended; the report is behind Run", markup=False)
+
+    def _to_report(self) -> None:
+        if isinstance(self.screen, RunScreen):
+            if self.work is not None:
+                self.work.pass_by("Run")
+            self._show("Report")
+
+    async def action_quit(self) -> None:
+        """Leave; a run is stopped in order, after a question."""
+        control = self.control
+        if control is None or control.over or self._leaving:
+            self._leave()
+            return
+        self._ask_to_leave(control)
+
+    @in_worker(group="leave", exclusive=True)
+    async def _ask_to_leave(self, control: RunControl) -> None:
+        name = control.session.name
+        again = "rehearse" if control.rehearsal else "resume"
+        if not await self.push_screen_wait(
+            ConfirmDialog(
+                "A run is under way. Leave? Short steps are finished; long ones go on on the "
+                f"hosts by themselves. Take it up again with:\n  harbor-wizard {again} {name}",
+                "Leave", "Stay",
+            )
+        ):  # fmt: skip
+            return
+        self._leaving = True
+        control.stop()
+        self.notify("stopping; Ctrl+Q again leaves at once", markup=False, timeout=_GRACE)
+        for _ in range(int(_GRACE * 10)):
+            if not control.active:
+                break
+            await asyncio.sleep(0.1)
+        self.last_words = f"stopped; go on with: harbor-wizard {again} {name}"
+        self._leave()
+
+    def _leave(self) -> None:
+        if self.work is not None:
+            self.work.save()
+        if self.control is not None and self.control.active:
+            self.control.stop()
+            name = self.control.session.name
+            self.last_words = f"stopped; go on with: harbor-wizard resume {name}"
+        outcome = self.control.outcome if self.control is not None else None
+        rehearsal = self.control is not None and self.control.rehearsal
+        self.exit(outcome.exit_code if outcome is not None and not rehearsal else 0)
+
+
+def missing_secrets(work: Work, plan: Plan) -> list[str]:
+    """Return the secrets that are neither given, nor kept, nor drawn. Raises `SecretsError`."""
+    given = work.secrets
+    kept = work.session.store.read(given[PASSPHRASE]) if work.session.store.exists else {}
+    return [
+        name for name in runs.needed_secrets(plan)
+        if name not in given and name not in kept and name not in _TOKENS and not draw([name], {})
+    ]  # fmt: skip
+
+
+def run(name: str | None = None, start: str | None = None) -> int:
+    """Show the wizard, and return the exit code. `name` is a session's."""
+    constants.LOG_FILE = None  # it would keep what is typed, secrets too
+    app = WizardApp(name, start)
+    code = app.run()
+    if app.last_words:
+        sys.stdout.write(f"{app.last_words}\n")
+    if app.control is not None:
+        app.control.wait(1.0)
+    return code if code is not None else (app.return_code or 0)

@@ -1,0 +1,31 @@
+"""Services: the release, certificates, the database, Redis, the storage, and their secrets."""
+
+from __future__ import annotations
+
+from harbor_wizard import questions
+from harbor_wizard.screens.base import WizardScreen
+from harbor_wizard.screens.widgets import Form
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+
+
+class ServicesScreen(WizardScreen):
+    """What Harbor is installed from, and what it leans on."""
+
+    STEP = "Services"
+    HELP = (
+        "The installer is Harbor's offline installer: a file on this machine, or a URL that the "
+        "nodes can reach, with its SHA-256. Files are looked for from the folder that the session "
+        "was made in.\n"
+        "PostgreSQL, Redis and the image store exist already; the wizard uses them, it does not "
+        "install them.\n"
+        "Passwords are held in memory, and kept in the session only encrypted under the session's "
+        "passphrase. What is left empty is asked for before the run; the admin's password is "
+        "drawn. A password is never copied to the clipboard."
+    )
+
+    def body(self) -> ComposeResult:
+        """Lay it out."""
+        asked = tuple(q for q in questions.QUESTIONS if q.section == "services")
+        with VerticalScroll(can_focus=False):
+            yield Form(self.work, asked)

@@ -1,0 +1,175 @@
+"""Solution: which of the four ways Harbor stays up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from harbor_wizard.model.cluster import Solution
+from harbor_wizard.screens.base import WizardScreen
+from harbor_wizard.screens.dialogs import ConfirmDialog
+from harbor_wizard.solutions import is_built
+from textual import on
+from textual import work as in_worker
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+
+@dataclass(frozen=True)
+class About:
+    """What is told of a solution."""
+
+    title: str
+    line: str
+    diagram: str
+    survives: str
+    lost: str
+    needs: str
+
+
+ABOUT: dict[Solution, About] = {
+    Solution.ACTIVE_ACTIVE: About(
+        "Active-active", "n nodes behind two balancers, shared state",
+        "clients ─▶ VIP ─▶ lb-1 ─┬─▶ harbor-1 ─┐\n"
+        "            ┊     lb-2 ─┴─▶ harbor-2 ─┴─▶ pg · redis · images",
+        "any one balancer, any one Harbor node",
+        "the database, Redis, the storage: yours to protect",
+        "4 hosts, 1 virtual address, PostgreSQL, Redis, storage",
+    ),
+    Solution.ACTIVE_STANDBY: About(
+        "Active-standby", "two nodes, one address, shared state",
+        "clients ─▶ VIP ─▶ harbor-1 (active)  ─┐\n"
+        "            ┊     harbor-2 (standby) ─┴─▶ pg · redis · images",
+        "either node, after a short pause",
+        "the database, Redis, the storage: yours to protect",
+        "2 hosts, 1 virtual address, PostgreSQL, Redis, storage",
+    ),
+    Solution.MASTER_SLAVE: About(
+        "Master-slave", "one takes pushes, replicas serve pulls",
+        "pushes ─▶ master ─▶ replication ─▶ slave-1 ◀─ pulls\n"
+        "                               └─▶ slave-2 ◀─ pulls",
+        "any slave; pulls survive the master",
+        "pushes while the master is down; what is not replicated yet",
+        "2 hosts or more, nothing shared",
+    ),
+    Solution.MASTER_MASTER: About(
+        "Master-master", "two full nodes that replicate both ways",
+        "clients ─▶ harbor-1 ◀─ replication ─▶ harbor-2 ◀─ clients",
+        "either node, also a whole site",
+        "what is not replicated yet; the same tag pushed on both sides",
+        "2 hosts, nothing shared",
+    ),
+}  # fmt: skip
+
+SHARED = "Is there a PostgreSQL, a Redis and a shared image store that you keep available?"
+PAUSE = "Must pushes and pulls go on without a pause when one machine dies?"
+BOTH = "Do people push at more than one place (two sites, for example)?"
+
+
+def recommend(shared: bool, pause: bool, both: bool) -> tuple[Solution, str]:
+    """Return the solution that fits, and why."""
+    if shared and pause:
+        return Solution.ACTIVE_ACTIVE, "the state is shared, and all nodes serve at once"
+    if shared:
+        return Solution.ACTIVE_STANDBY, "the state is shared, and a short pause is accepted"
+    if both:
+        return Solution.MASTER_MASTER, "nothing is shared, and both sides take pushes"
+    return Solution.MASTER_SLAVE, "nothing is shared, and one place takes the pushes"
+
+
+class SolutionScreen(WizardScreen):
+    """Choose the solution."""
+
+    STEP = "Solution"
+    HELP = (
+        "Choose how Harbor stays up. Up and Down show what each solution survives, what it does "
+        "not, and what it needs; Enter chooses it. “?” asks a few questions and recommends one. "
+        "What is marked “not built yet” can be read about, not chosen."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark", "choose", "Help me choose"),
+    ]
+
+    def body(self) -> ComposeResult:
+        """Lay it out."""
+        yield Static("Choose how Harbor stays up", markup=False, classes="title")
+        options = []
+        for solution, about in ABOUT.items():
+            line = f"{about.title:<15} {about.line}"
+            if not is_built(solution):
+                line = f"{about.title:<15} not built yet in this version"
+            options.append(Option(Content(line), id=solution.value))
+        yield OptionList(*options, id="solutions", markup=False)
+        with VerticalScroll(can_focus=False):
+            yield Static("", markup=False, id="told")
+
+    def on_mount(self) -> None:
+        """Go to the one that is chosen."""
+        chosen = str(self.work.data.get("solution") or "")
+        names = [solution.value for solution in ABOUT]
+        listed = self.query_one(OptionList)
+        listed.highlighted = names.index(chosen) if chosen in names else 0
+        listed.focus()
+
+    def enter(self, path: str) -> None:
+        """Put the cursor into the list."""
+        self.query_one(OptionList).focus()
+
+    @on(OptionList.OptionHighlighted)
+    def _tell(self, event: OptionList.OptionHighlighted) -> None:
+        solution = Solution(str(event.option_id))
+        about = ABOUT[solution]
+        chosen = self.work.data.get("solution") == solution.value
+        mark = "✓ chosen" if chosen else "Enter chooses it"
+        if not is_built(solution):
+            mark = "not built yet in this version: it cannot be chosen"
+        self.query_one("#told", Static).update(
+            Content(
+                f"{about.title}: {mark}\n\n{about.diagram}\n\n"
+                f"Survives  {about.survives}\nNot       {about.lost}\nNeeds     {about.needs}"
+            )
+        )
+
+    @on(OptionList.OptionSelected)
+    def _choose(self, event: OptionList.OptionSelected) -> None:
+        if self.choose(Solution(str(event.option_id))):
+            self.action_next()
+
+    def choose(self, solution: Solution) -> bool:
+        """Take a solution; say whether it can be taken."""
+        if not is_built(solution):
+            self.notify(
+                f"{ABOUT[solution].title} is not built yet in this version; "
+                "active-active is.", severity="warning", markup=False,
+            )  # fmt: skip
+            return False
+        if self.work.data.get("solution") != solution.value:
+            self.work.data["solution"] = solution.value
+            self.work.changed()
+            self.answers_changed()
+        return True
+
+    @in_worker
+    async def action_choose(self) -> None:
+        """Ask a few questions, and recommend a solution with the reason."""
+        shared = await self.app.push_screen_wait(ConfirmDialog(SHARED))
+        if shared is None:
+            return
+        second = await self.app.push_screen_wait(ConfirmDialog(PAUSE if shared else BOTH))
+        if second is None:
+            return
+        solution, reason = recommend(shared, second, second)
+        listed = self.query_one(OptionList)
+        listed.highlighted = list(ABOUT).index(solution)
+        said = f"{ABOUT[solution].title} fits: {reason}."
+        if is_built(solution):
+            if await self.app.push_screen_wait(ConfirmDialog(said, "Choose it", "Not now")):
+                self.choose(solution)
+                listed.highlighted = None
+                listed.highlighted = list(ABOUT).index(solution)
+        else:
+            self.notify(f"{said} It is not built yet in this version.", timeout=12, markup=False)

@@ -1,0 +1,129 @@
+"""What the screens share: the open session, its answers, and what follows from them."""
+
+from __future__ import annotations
+
+import copy
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from harbor_wizard import questions, run
+from harbor_wizard.errors import HarborWizardError
+from harbor_wizard.journal import Journal, Summary, summarise
+from harbor_wizard.plan import Plan
+from harbor_wizard.questions import Problem, SecretAnswers, Section
+from harbor_wizard.session import Session
+from harbor_wizard.solutions import make_plan
+
+EMPTY = Summary(frozenset(), frozenset(), frozenset(), {})
+
+
+@dataclass
+class Work:
+    """One open session. `seen` keeps, for a screen that was passed, the answers of that time."""
+
+    session: Session
+    data: dict[str, Any]
+    secrets: SecretAnswers = field(default_factory=SecretAnswers)
+    saved_at: float = 0.0
+    unsaved: bool = False
+    save_error: str = ""
+    summary: Summary = EMPTY
+    seen: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _problems: list[Problem] | None = None
+    _plan: Plan | None = None
+
+    @classmethod
+    def open(cls, session: Session) -> Work:
+        """Return a session's work. Raises `HarborWizardError` where it cannot be read."""
+        data = session.answers() or questions.fresh(session.name)
+        work = cls(session, data)
+        work.look_back()
+        return work
+
+    def look_back(self) -> None:
+        """Read the journal again."""
+        try:
+            self.summary = summarise(Journal(self.session.journal_file).records())
+        except HarborWizardError:
+            self.summary = EMPTY
+
+    def durations(self, *, rehearsal: bool) -> dict[str, float]:
+        """Return how long steps took before."""
+        path = run.journal_file(self.session, rehearsal=rehearsal)
+        try:
+            return summarise(Journal(path).records()).durations
+        except HarborWizardError:
+            return {}
+
+    def changed(self) -> None:
+        """Take note that an answer changed."""
+        self.unsaved = True
+        self._problems = None
+        self._plan = None
+
+    def save(self) -> None:
+        """Save what is not saved yet."""
+        if not self.unsaved:
+            return
+        try:
+            self.session.save_answers(self.data)
+        except (OSError, HarborWizardError) as error:
+            self.save_error = str(error)
+        else:
+            self.save_error = ""
+            self.unsaved = False
+            self.saved_at = time.time()
+
+    @property
+    def problems(self) -> list[Problem]:
+        """All that is wrong with the answers."""
+        if self._problems is None:
+            self._problems = questions.problems(self.data, self.session.folder)
+        return self._problems
+
+    def problems_of(self, section: Section) -> list[Problem]:
+        """What is wrong with a section's answers."""
+        return [one for one in self.problems if one.section == section]
+
+    def touched(self, section: Section) -> bool:
+        """Say whether anything of a section was answered."""
+        if section == "topology":
+            answered = self.data.get("hosts")
+        else:
+            answered = None
+        fresh = questions.fresh(self.session.name)
+        return bool(answered) or any(
+            one.kind != "secret" and one.answer(self.data) not in ("", one.answer(fresh))
+            for one in questions.QUESTIONS
+            if one.section == section
+        )
+
+    def plan(self) -> Plan:
+        """Return the plan of the answers. Raises `HarborWizardError`."""
+        if self._plan is None:
+            self.save()
+            self._plan = make_plan(self.session.cluster())
+        return self._plan
+
+    def total(self) -> int | None:
+        """Return how many steps there are, where that can be said."""
+        try:
+            return len(self.plan().steps)
+        except HarborWizardError:
+            return None
+
+    def pass_by(self, section: str) -> None:
+        """Remember that a screen was left forwards, with the answers as they are now."""
+        self.seen[section] = copy.deepcopy(self.data)
+
+    def standing(self) -> str:
+        """Say what has been changed so far on the hosts."""
+        done, unknown = len(self.summary.done), len(self.summary.unknown)
+        if not done and not unknown and not self.summary.failed:
+            return "nothing changed yet"
+        total = self.total()
+        if total is not None and done >= total:
+            return f"all {total} steps done"
+        text = f"stopped: {done} of {total if total is not None else '?'} steps done"
+        return f"{text}, {unknown} unknown, will be checked" if unknown else text

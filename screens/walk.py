@@ -1,0 +1,49 @@
+"""The order of the screens, and how the rail shows where each stands."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from harbor_wizard.questions import SECTIONS, Section
+from harbor_wizard.screens.state import Work
+from textual.content import Content
+
+STEPS = ("Solution", "Topology", "Access", "Services", "Review", "Preview", "Run", "Report")
+
+
+def section_of(step: str) -> Section | None:
+    """Return the section of questions that a screen asks, or None."""
+    name = step.lower()
+    return cast(Section, name) if name in SECTIONS else None
+
+
+def state_of(work: Work, step: str, here: str) -> str:
+    """Return a step's symbol: ✓ done, ▸ here, ! needs another look, a blank where not reached."""
+    if step == here:
+        return "▸"
+    section = section_of(step)
+    if section is not None:
+        if not work.problems_of(section):
+            return "✓"
+        return "!" if step in work.seen or work.touched(section) else " "
+    if step not in work.seen:
+        return " "
+    return "✓" if work.seen[step] == work.data else "!"
+
+
+def rail(work: Work, here: str) -> Content:
+    """Return the rail."""
+    styles = {"▸": "bold reverse", "!": "bold", " ": "dim", "✓": ""}
+    lines = []
+    for number, step in enumerate(STEPS, 1):
+        symbol = state_of(work, step, here)
+        lines.append(Content.styled(f"{symbol} {number} {step:<9}", styles[symbol]))
+    return Content("\n").join(lines)
+
+
+def first_open(work: Work) -> str:
+    """Return the screen that an opened session begins at: the first that needs an answer."""
+    for section in SECTIONS:
+        if work.problems_of(section):
+            return section.capitalize()
+    return "Review"

@@ -1,0 +1,249 @@
+"""Widgets that more than one screen uses. None of them reads text of the operator's as markup."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from harbor_wizard import questions
+from harbor_wizard.questions import Question
+from harbor_wizard.screens.state import Work
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+
+class Line(Input):
+    """One line of text. Enter, Up and Down move between fields."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "leave", show=False),
+        Binding("down", "app.focus_next", show=False),
+        Binding("up", "app.focus_previous", show=False),
+    ]
+
+    def __init__(self, value: str = "", placeholder: str = "", *, password: bool = False,
+                 submits: bool = False, id: str | None = None) -> None:  # fmt: skip  # noqa: A002
+        super().__init__(
+            value, placeholder, password=password, id=id, compact=True, select_on_focus=False
+        )
+        self._submits = submits
+
+    async def action_leave(self) -> None:
+        """Go on: to the next field, or out of a question that is answered by Enter."""
+        if self._submits:
+            await self.action_submit()
+        else:
+            self.app.action_focus_next()
+
+
+class SecretLine(Line):
+    """A line for a secret: shown as bullets, and never copied to the clipboard."""
+
+    def __init__(self, value: str = "", placeholder: str = "", *, submits: bool = False,
+                 id: str | None = None) -> None:  # fmt: skip  # noqa: A002
+        super().__init__(value, placeholder, password=True, submits=submits, id=id)
+
+    def action_copy(self) -> None:
+        """Copy nothing: the clipboard is everybody's."""
+
+    def action_cut(self) -> None:
+        """Cut nothing: the clipboard is everybody's."""
+
+
+class Choice(Static, can_focus=True):
+    """One of a few words, in one line; Left, Right and Space change it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "step(-1)", show=False),
+        Binding("right,space", "step(1)", "Change"),
+        Binding("enter,down", "app.focus_next", show=False),
+        Binding("up", "app.focus_previous", show=False),
+    ]
+
+    value: reactive[str] = reactive("", init=False)
+
+    class Changed(Message):
+        """Another word was chosen."""
+
+        def __init__(self, choice: Choice, value: str) -> None:
+            super().__init__()
+            self.choice = choice
+            self.value = value
+
+        @property
+        def control(self) -> Choice:
+            """The widget."""
+            return self.choice
+
+    def __init__(self, choices: tuple[str, ...], value: str, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(markup=False, id=id)
+        self.choices = choices
+        self.set_reactive(Choice.value, value)
+
+    def render(self) -> Content:
+        """Return the words, the chosen one marked."""
+        words = [
+            Content.styled(f"● {one}", "bold") if one == self.value else Content(f"○ {one}")
+            for one in self.choices
+        ]
+        return Content("  ").join(words)
+
+    def watch_value(self, value: str) -> None:
+        """Draw it again, and tell."""
+        self.refresh()
+        self.post_message(self.Changed(self, value))
+
+    def action_step(self, by: int) -> None:
+        """Choose the next or the one before."""
+        try:
+            at = self.choices.index(self.value)
+        except ValueError:
+            at = -1 if by > 0 else 0
+        self.value = self.choices[(at + by) % len(self.choices)]
+
+
+class Field(Vertical):
+    """A question with its answer in one row, and below it what is wrong with the answer."""
+
+    class Changed(Message):
+        """The answer changed."""
+
+        def __init__(self, field: Field, text: str) -> None:
+            super().__init__()
+            self.field = field
+            self.text = text
+
+    def __init__(self, question: Question, value: str, name_of_secret: str = "") -> None:
+        super().__init__(id=f"field-{question.key}")
+        self.question = question
+        self._initial = value
+        self._secret = name_of_secret
+
+    def compose(self) -> ComposeResult:
+        """Lay it out."""
+        question = self.question
+        with Horizontal(classes="row"):
+            yield Static(question.label, markup=False, classes="label")
+            if question.choices:
+                yield Choice(question.choices, self._initial or question.default)
+            elif question.kind == "secret":
+                hint = "drawn if left empty" if question.path == "admin_password" else ""
+                yield SecretLine(self._initial, hint or "asked before the run if left empty")
+            else:
+                hint = question.default or (
+                    f"e.g. {question.example}" if question.example else ""
+                )
+                yield Line(self._initial, hint)
+        yield Static("", markup=False, classes="why")
+
+    @property
+    def text(self) -> str:
+        """The answer as it stands in the field."""
+        if self.question.choices:
+            return self.query_one(Choice).value
+        return self.query_one(Line).value
+
+    @on(Input.Changed)
+    @on(Choice.Changed)
+    def _typed(self, event: Input.Changed | Choice.Changed) -> None:
+        event.stop()
+        self.complain(None)
+        self.post_message(self.Changed(self, event.value))
+
+    def complain(self, reason: str | None) -> None:
+        """Show what is wrong, or take that away."""
+        why = self.query_one(".why", Static)
+        why.update(Content(f"✗ {reason}") if reason else "")
+        why.display = bool(reason)
+
+    def enter(self) -> None:
+        """Put the cursor here."""
+        control: Widget = self.query_one(Choice if self.question.choices else Line)
+        control.focus()
+
+
+class Form(Vertical):
+    """The questions of a section; every change goes into the answers at once."""
+
+    class Changed(Message):
+        """An answer changed; it is in the work's data or secrets already."""
+
+        def __init__(self, question: Question) -> None:
+            super().__init__()
+            self.question = question
+
+    def __init__(self, work: Work, asked: tuple[Question, ...], id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._work = work
+        self._asked = asked
+
+    def compose(self) -> ComposeResult:
+        """Lay out a field per question."""
+        data = self._work.data
+        for one in self._asked:
+            if one.kind == "secret":
+                value = self._work.secrets.get(one.secret_name(data), "")
+            else:
+                value = one.answer(data)
+            field = Field(one, value)
+            field.display = one.when(data)
+            yield field
+
+    @on(Field.Changed)
+    def _answered(self, event: Field.Changed) -> None:
+        event.stop()
+        question, work = event.field.question, self._work
+        if question.kind == "secret":
+            name = question.secret_name(work.data)
+            if event.text:
+                work.secrets[name] = event.text
+            else:
+                work.secrets.pop(name, None)
+        elif question.answer(work.data) != event.text.strip():
+            question.store(work.data, event.text)
+            work.changed()
+        for field in self.query(Field):
+            field.display = field.question.when(work.data)
+        self.post_message(self.Changed(question))
+
+    def on_descendant_blur(self) -> None:
+        """Check what was left."""
+        self.check(only_typed=True)
+
+    def check(self, *, only_typed: bool) -> None:
+        """Show what is wrong at each field; empty fields only when all is asked for."""
+        data, folder = self._work.data, self._work.session.folder
+        found = self._work.problems
+        for field in self.query(Field):
+            if not field.display:
+                continue
+            question, text = field.question, field.text
+            if question.kind == "secret":
+                reason = questions.check(question, text, data, folder)
+            elif text.strip() or not only_typed:
+                exact = [one for one in found if one.path == question.path]
+                below = questions.reason_at(question.path, found) if "." in question.path else None
+                reason = exact[0].reason if exact else below
+            else:
+                reason = None
+            field.complain(reason)
+
+    def enter(self, path: str) -> bool:
+        """Put the cursor into the field of a path; say whether there is one."""
+        for field in self.query(Field):
+            if field.display and field.question.path == path:
+                field.enter()
+                return True
+        return False
+
+
+def cell(text: str, style: str = "") -> Text:
+    """Return a text for a table or a tree, never read as markup."""
+    return Text(text, style=style, no_wrap=True)
