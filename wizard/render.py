@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 from harbor_wizard.step import quote
-from harbor_wizard.text import Hole, Text
+from harbor_wizard.text import Hole, Text, yaml_quoted
 
 
 def render(template: str, **values: Any) -> Text:
@@ -34,11 +34,13 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _yaml(value: Hole | str | float | None) -> str:
+def _yaml(value: Hole | str | float | jinja2.Undefined | None) -> str:
     if isinstance(value, Hole):
         return str(value.encoded("yaml"))
-    # JSON is YAML: a quoted scalar survives every character.
-    return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        return yaml_quoted(value)
+    # A number, true, false or null; a missing name says so when it is written.
+    return str(value) if isinstance(value, jinja2.Undefined) else json.dumps(value)
 
 
 def _shell(value: Hole | str) -> str:

@@ -31,10 +31,10 @@ class HostStatus:
     @property
     def well(self) -> bool:
         """Say whether all that should run there does."""
-        return not self.error and all(state in _GOOD for state in self.parts.values())
+        return not self.error and all(state in GOOD for state in self.parts.values())
 
 
-_GOOD = ("active", "running", "healthy", "UP", "mounted")
+GOOD = ("active", "running", "UP")
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class ClusterStatus:
             if host.error:
                 lines.append(f"    {host.error}")
             for part, seen in host.parts.items():
-                lines.append(f"    {'✓' if seen in _GOOD else '✗'} {part}: {seen}")
+                lines.append(f"    {'✓' if seen in GOOD else '✗'} {part}: {seen}")
         return "\n".join(lines)
 
 
@@ -124,7 +124,7 @@ _BALANCER = r"""
 for unit in haproxy keepalived; do echo "$unit=$(systemctl is-active $unit)"; done
 timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/8404
   printf "GET /stats;csv HTTP/1.0\r\n\r\n" >&3; cat <&3' 2>/dev/null |
-awk -F, '$1 == "harbor" && $2 != "BACKEND" { print "sees " $2 "=" $18 }'
+awk -F, '$1 == "harbor" && $2 != "BACKEND" && $2 != "FRONTEND" { print "sees " $2 "=" $18 }'
 """
 
 

@@ -11,15 +11,25 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 MASK = "••••••"
 
-_ENCODERS = {
+# JSON is YAML, but for these, which YAML takes only as escapes.
+_NOT_IN_YAML = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]")
+
+
+def yaml_quoted(value: str) -> str:
+    """Return `value` as a double-quoted YAML scalar, whatever characters it has."""
+    quoted = json.dumps(value, ensure_ascii=False)
+    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", quoted)
+
+
+_ENCODERS: dict[str, Callable[[str], str]] = {
     "plain": lambda value: value,
-    "yaml": lambda value: json.dumps(value, ensure_ascii=False),
+    "yaml": yaml_quoted,
     "shell": shlex.quote,
 }
 
@@ -131,7 +141,7 @@ class FixedValues:
         return self._values[name]
 
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
 

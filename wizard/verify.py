@@ -14,7 +14,7 @@ from harbor_wizard.model.cluster import Cluster, Host, TlsMode
 from harbor_wizard.registry import Registry, RegistryError, basic, bearer
 from harbor_wizard.secrets import SecretValues
 from harbor_wizard.session import Session
-from harbor_wizard.status import probe
+from harbor_wizard.status import GOOD, probe
 from harbor_wizard.transport.base import Call, Phase
 
 # The project that every Harbor has from the start.
@@ -38,7 +38,7 @@ def verify(
     holders = ", ".join(status.holders) or "nobody"
     yield Check("the virtual address is on one host", holders, len(status.holders) == 1)
     for host in status.hosts:
-        bad = [f"{part} {seen}" for part, seen in host.parts.items() if seen not in _WELL]
+        bad = [f"{part} {seen}" for part, seen in host.parts.items() if seen not in GOOD]
         yield Check(f"{host.name} runs all its parts", host.error or ", ".join(bad) or "yes",
                     host.well)  # fmt: skip
     password = values.value(cluster.admin_password.removeprefix("secret:"))
@@ -48,9 +48,6 @@ def verify(
     yield _try("a token of each node is good on the others",
                lambda: _tokens(cluster, password))  # fmt: skip
     yield _try("the nodes share their secrets", lambda: _shared(cluster, connect))
-
-
-_WELL = ("active", "running", "healthy", "UP", "mounted")
 
 
 def _try(what: str, look: Callable[[], str]) -> Check:

@@ -1,0 +1,128 @@
+"""Sessions, their journal, lock and secrets."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harbor_wizard import run, secrets, session
+from harbor_wizard.errors import LockedError, SecretsError, SessionError
+from harbor_wizard.journal import Journal, summarise
+from harbor_wizard.lock import Lock
+from harbor_wizard.model.cluster import Cluster
+from harbor_wizard.solutions import make_plan
+
+GIVEN = {"passphrase": "a passphrase", "database_password": "dbpw-1234", "redis_password": "rdpw-1234"}
+
+
+def test_secrets_are_drawn_once_kept_encrypted_and_read_again(
+    answers: dict[str, Any], cluster: Cluster, tmp_path: Path
+) -> None:
+    made = session.create("s1", tmp_path)
+    plan = make_plan(cluster)
+    first = run.open_secrets(made, plan, GIVEN, None)
+    again = run.open_secrets(made, plan, {"passphrase": "a passphrase"}, None)
+    for name in run.needed_secrets(plan):
+        assert first.value(name) == again.value(name)
+        for file in made.path.rglob("*"):
+            if file.is_file():
+                assert first.value(name).encode() not in file.read_bytes()
+    assert stat.S_IMODE(made.store.path.stat().st_mode) == 0o600
+
+
+def test_a_wrong_passphrase_and_missing_secrets_are_told(cluster: Cluster, tmp_path: Path) -> None:
+    made = session.create("s2", tmp_path)
+    plan = make_plan(cluster)
+    with pytest.raises(SecretsError, match="database_password, redis_password"):
+        run.open_secrets(made, plan, {"passphrase": "a passphrase"}, None)
+    run.open_secrets(made, plan, GIVEN, None)
+    with pytest.raises(SecretsError, match="does not open"):
+        run.open_secrets(made, plan, {**GIVEN, "passphrase": "another"}, None)
+
+
+def test_a_secrets_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("database_password: hunter2hunter2\n")
+    path.chmod(0o640)
+    with pytest.raises(SecretsError, match="chmod 600"):
+        secrets.from_file(path)
+    path.chmod(0o600)
+    assert secrets.from_file(path) == {"database_password": "hunter2hunter2"}
+    path.write_text("hunter2: [")
+    with pytest.raises(SecretsError) as caught:
+        secrets.from_file(path)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_secrets_of_the_environment_are_taken_out_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARBOR_WIZARD_SECRET_REDIS_PASSWORD", "fromenv1")
+    assert secrets.scrub_environment() == {"redis_password": "fromenv1"}
+    assert "HARBOR_WIZARD_SECRET_REDIS_PASSWORD" not in os.environ
+
+
+def test_one_run_at_a_time_and_the_second_is_told_who(tmp_path: Path) -> None:
+    with Lock(tmp_path / "lock"), pytest.raises(LockedError, match=str(os.getpid())), Lock(
+        tmp_path / "lock"
+    ):
+        pass
+    with Lock(tmp_path / "lock"):
+        pass
+
+
+def test_a_session_of_another_version_is_refused(tmp_path: Path) -> None:
+    made = session.create("s3", tmp_path)
+    (made.path / "session.json").write_text('{"format": 9, "id": "x", "folder": "/"}')
+    with pytest.raises(SessionError, match="another version"):
+        session.find("s3")
+
+
+def written(path: Path) -> bytes:
+    with Journal(path) as journal:
+        journal.write("run", steps=2)
+        journal.write("begun", step="a/b/c")
+        journal.write("ended", step="a/b/c", state="done", seconds=1.5)
+        journal.write("begun", step="a/b/d")
+    return path.read_bytes()
+
+
+def test_a_step_begun_and_not_ended_is_unknown(tmp_path: Path) -> None:
+    written(tmp_path / "j")
+    told = summarise(Journal(tmp_path / "j").records())
+    assert told.done == {"a/b/c"}
+    assert told.unknown == {"a/b/d"}
+    assert told.durations == {"a/b/c": 1.5}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(cut=st.integers(0, 400))
+def test_any_prefix_of_a_journal_is_read_and_goes_on(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "j"
+    path.unlink(missing_ok=True)
+    whole = written(path)
+    path.write_bytes(whole[:cut])
+    before = Journal(path).records()
+    with Journal(path) as journal:
+        journal.write("begun", step="x/y/z")
+    assert [one.data for one in Journal(path).records()[:-1]] == [one.data for one in before]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(at=st.integers(0, 300), flip=st.integers(1, 255))
+def test_a_flipped_byte_is_never_believed(tmp_path: Path, at: int, flip: int) -> None:
+    path = tmp_path / "j"
+    path.unlink(missing_ok=True)
+    whole = bytearray(written(path))
+    good = [one.data for one in Journal(path).records()]
+    whole[at % len(whole)] ^= flip
+    path.write_bytes(bytes(whole))
+    try:
+        found = [one.data for one in Journal(path).records()]
+    except SessionError:
+        return
+    assert found == good[: len(found)]
