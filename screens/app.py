@@ -60,6 +60,7 @@ class WizardApp(App[int]):
         self, name: str | None = None, start: str | None = None, rehearsal_speed: float = 1.0
     ) -> None:
         super().__init__()
+        self.animation_level = "none"  # a slow line would draw each frame
         self._open_first = name
         self._start = start
         self._speed = rehearsal_speed

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 from harbor_wizard.screens import walk
 from harbor_wizard.screens.dialogs import HelpDialog
 from harbor_wizard.screens.state import Work
-from harbor_wizard.screens.widgets import Form
+from harbor_wizard.screens.widgets import Field, Form, say
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.events import DescendantFocus
 from textual.screen import Screen
 from textual.widgets import Button, Footer, Static
@@ -104,17 +103,18 @@ class WizardScreen(Screen[None]):
     def refresh_frame(self) -> None:
         """Draw the header, the rail, and what is beside Next."""
         work = self.work
-        self.query_one("#head-left", Static).update(
-            Content(f"harbor-wizard · {work.session.name} · {self.wizard.standing()}")
+        say(
+            self.query_one("#head-left", Static),
+            f"harbor-wizard · {work.session.name} · {self.wizard.standing()}",
         )
         saved = time.strftime("saved %H:%M", time.localtime(work.saved_at)) if work.saved_at else ""
         if work.save_error:
             saved = "✗ NOT SAVED"
             self.notify(work.save_error, severity="error", markup=False)
-        self.query_one("#head-right", Static).update(Content(saved))
-        self.query_one("#rail", Static).update(walk.rail(work, self.STEP))
+        say(self.query_one("#head-right", Static), saved)
+        say(self.query_one("#rail", Static), walk.rail(work, self.STEP))
         reason = self.closed()
-        self.query_one("#reason", Static).update(Content(f"! {reason}" if reason else ""))
+        say(self.query_one("#reason", Static), f"! {reason}" if reason else "")
         self.query_one("#next", Button).disabled = reason is not None
 
     @on(Form.Changed)
@@ -128,8 +128,6 @@ class WizardScreen(Screen[None]):
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """Say what the field is about that the cursor is in."""
-        from harbor_wizard.screens.widgets import Field  # noqa: PLC0415
-
         about = ""
         for one in event.widget.ancestors:
             if isinstance(one, Field):
@@ -137,7 +135,7 @@ class WizardScreen(Screen[None]):
                 about = question.help
                 if question.example and not question.choices:
                     about += f" (e.g. {question.example})"
-        self.query_one("#about", Static).update(Content(about))
+        say(self.query_one("#about", Static), about)
 
     @on(Button.Pressed, "#next")
     def _next(self) -> None:

@@ -67,7 +67,7 @@ class PreviewScreen(WizardScreen):
         super().__init__()
         self._wanted = ""
         self._error = ""
-        self._nodes: list[TreeNode[Step]] = []
+        self._leaves: list[TreeNode[Step]] = []
 
     def _plan(self) -> Plan | None:
         try:
@@ -103,9 +103,9 @@ class PreviewScreen(WizardScreen):
             branch = tree.root.add(cell(f"{host.name} {host.address}"), expand=True)
             for step in plan.on(host.name):
                 name = step.file.path.rpartition("/")[2] if step.file else step.title
-                self._nodes.append(branch.add_leaf(cell(f"{step.kind} {name}"), step))
+                self._leaves.append(branch.add_leaf(cell(f"{step.kind} {name}"), step))
         tree.focus()
-        tree.move_cursor(self._nodes[0])
+        tree.move_cursor(self._leaves[0])
         buttons = self.query_one("#next", Button)
         buttons.label = Content(f"Run {len(plan.steps)} steps…")
         self.query_one("#reason", Static).update("r rehearses it: no host is touched")
@@ -180,8 +180,8 @@ class PreviewScreen(WizardScreen):
         if not self._wanted:
             return
         tree: Tree[Step] = self.query_one("#steps", Tree)
-        at = self._nodes.index(tree.cursor_node) if tree.cursor_node in self._nodes else -1
-        for node in self._nodes[at + 1 :] + self._nodes[: at + 1]:
+        at = self._leaves.index(tree.cursor_node) if tree.cursor_node in self._leaves else -1
+        for node in self._leaves[at + 1 :] + self._leaves[: at + 1]:
             if node.data is not None and matches(node.data, self._wanted):
                 tree.move_cursor(node)
                 tree.scroll_to_node(node)

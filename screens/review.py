@@ -47,7 +47,7 @@ def answer(work: Work, question: questions.Question) -> tuple[str, str]:
         return "asked before the run", "default"
     value = question.answer(work.data)
     if not value:
-        return question.default or "–", "default"
+        return question.default or "-", "default"
     return value, "default" if value == question.default else "typed"
 
 

@@ -9,7 +9,7 @@ from harbor_wizard.output import human_seconds
 from harbor_wizard.screens.base import WizardScreen
 from harbor_wizard.screens.dialogs import ConfirmDialog
 from harbor_wizard.screens.running import HostView, RunControl
-from harbor_wizard.screens.widgets import cell
+from harbor_wizard.screens.widgets import cell, say
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -123,7 +123,7 @@ class RunScreen(WizardScreen):
         if control is None or not self.is_mounted:
             return
         now = time.time()
-        self.query_one("#overall", Static).update(Content(overall(control, now)))
+        say(self.query_one("#overall", Static), overall(control, now))
         table = self.query_one(DataTable)
         for host in control.view.hosts.values():
             row = table.get_row(host.name)
@@ -160,7 +160,7 @@ class RunScreen(WizardScreen):
             text += f"\n  likely: {host.cause}" if host.cause else ""
             if not control.over and host.failed:
                 text += "\n  mend it, then: r Retry, s Skip, x Abort"
-        shown.update(Content(f"✗ {text}" if text else ""))
+        say(shown, f"✗ {text}" if text else "")
         shown.display = bool(text)
 
     @on(DataTable.RowHighlighted)

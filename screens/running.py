@@ -68,7 +68,7 @@ class RunView:
         self._plan = plan
         self._durations = durations
         self._took: list[float] = []
-        self.hosts = {host.name: HostView(host.name, len(plan.on(host.name))) for host in plan.hosts}
+        self.hosts = {one.name: HostView(one.name, len(plan.on(one.name))) for one in plan.hosts}
         self.states: dict[str, State] = dict.fromkeys(plan.graph(), State.WAITING)
         self.begun = time.time()
         self.until = 0.0

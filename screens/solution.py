@@ -115,7 +115,7 @@ class SolutionScreen(WizardScreen):
         listed.highlighted = names.index(chosen) if chosen in names else 0
         listed.focus()
 
-    def enter(self, path: str) -> None:
+    def enter(self, path: str) -> None:  # noqa: ARG002 - there is one place only
         """Put the cursor into the list."""
         self.query_one(OptionList).focus()
 

@@ -88,10 +88,7 @@ class Work:
 
     def touched(self, section: Section) -> bool:
         """Say whether anything of a section was answered."""
-        if section == "topology":
-            answered = self.data.get("hosts")
-        else:
-            answered = None
+        answered = self.data.get("hosts") if section == "topology" else None
         fresh = questions.fresh(self.session.name)
         return bool(answered) or any(
             one.kind != "secret" and one.answer(self.data) not in ("", one.answer(fresh))

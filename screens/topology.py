@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from harbor_wizard import questions
 from harbor_wizard.screens.base import WizardScreen
 from harbor_wizard.screens.dialogs import ConfirmDialog, HostDialog, PasteDialog
-from harbor_wizard.screens.widgets import Form, cell
+from harbor_wizard.screens.widgets import Form, cell, say
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -48,10 +48,10 @@ class HostTable(DataTable[Any]):
     """The hosts; its keys work while the cursor is in it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("a", "screen.add", "Add"),
-        Binding("e", "screen.edit", "Edit"),
-        Binding("d", "screen.delete", "Delete"),
-        Binding("p", "screen.paste", "Paste"),
+        Binding("a", "screen.add", "Add", show=False),
+        Binding("e", "screen.edit", "Edit", show=False),
+        Binding("d", "screen.delete", "Delete", show=False),
+        Binding("p", "screen.paste", "Paste", show=False),
     ]
 
     def action_cursor_up(self) -> None:
@@ -112,7 +112,7 @@ class TopologyScreen(WizardScreen):
                 cell(f"{mark}{host.get('name', '?')}"),
                 cell(", ".join(map(str, host.get("roles") or [])) or "?"),
                 cell(str(host.get("address", "?"))),
-                cell(str(host.get("interface", "–"))),
+                cell(str(host.get("interface", "-"))),
                 cell(str(host.get("platform", "find out"))),
             )
         if self._hosts:
@@ -121,7 +121,7 @@ class TopologyScreen(WizardScreen):
 
     def _draw(self) -> None:
         lines = diagram(self.work.data, self._wrong())
-        self.query_one("#diagram", Static).update(Content("\n".join(lines)))
+        say(self.query_one("#diagram", Static), "\n".join(lines))
 
     def answers_changed(self) -> None:
         """Draw the diagram, too."""

@@ -23,9 +23,9 @@ def state_of(work: Work, step: str, here: str) -> str:
         return "▸"
     section = section_of(step)
     if section is not None:
-        if not work.problems_of(section):
-            return "✓"
-        return "!" if step in work.seen or work.touched(section) else " "
+        if step not in work.seen and not work.touched(section):
+            return " "
+        return "!" if work.problems_of(section) else "✓"
     if step not in work.seen:
         return " "
     return "✓" if work.seen[step] == work.data else "!"

@@ -19,6 +19,14 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 
+def say(static: Static, content: str | Content) -> None:
+    """Show a text, unless it is what is shown already: drawing anew costs a layout."""
+    made = Content(content) if isinstance(content, str) else content
+    shown = static.content
+    if not isinstance(shown, Content) or shown != made:
+        static.update(made)
+
+
 class Line(Input):
     """One line of text. Enter, Up and Down move between fields."""
 
@@ -160,7 +168,7 @@ class Field(Vertical):
     def complain(self, reason: str | None) -> None:
         """Show what is wrong, or take that away."""
         why = self.query_one(".why", Static)
-        why.update(Content(f"✗ {reason}") if reason else "")
+        say(why, f"✗ {reason}" if reason else "")
         why.display = bool(reason)
 
     def enter(self) -> None:

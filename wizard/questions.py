@@ -380,6 +380,8 @@ class Problem:
 
     def sentence(self, data: Data) -> str:
         """Return it in the words of the questions: labels and hosts' names, not paths."""
+        if self.path == "solution" and self.reason.startswith("is missing"):
+            return "Choose a solution: Enter takes the one under the cursor"
         if self.path == "hosts" and self.reason.startswith("[]"):
             return "Hosts: there are none yet; add the machines that the solution needs"
         if self.path == "installer" and "neither" in self.reason:
@@ -393,10 +395,10 @@ class Problem:
             where = next((q.label for q in QUESTIONS if q.path == self.path), self.path)
         if self.path.endswith(".platform") and self.reason.startswith("is missing"):
             return f"{where}: is not known yet; try the hosts with Ctrl+T, or choose it in Topology"
-        reason = re.sub(
-            r"hosts\[(\d+)\]", lambda at: _host_name(data, int(at[1])), self.reason
-        )
-        return f"{where}: {reason}"
+        reason = re.sub(r"hosts\[(\d+)\]", lambda at: _host_name(data, int(at[1])), self.reason)
+        # The field is in front of the operator: what it is for does not have to be said again.
+        short = re.sub(r"^is missing; expected .*, for example ", "is missing, for example ", reason)
+        return f"{where}: {short}"
 
 
 _SECTION_OF: dict[str, Section] = {
@@ -417,8 +419,19 @@ def problems(data: Data, folder: Path | None = None) -> list[Problem]:
     try:
         load.parse(shaped(data), "", folder)
     except ClusterError as error:
-        return [_problem(sentence) for sentence in error.problems]
+        found = [_problem(sentence) for sentence in error.problems]
+        # Of a list whose items are wrong, the items' own sentences say it all.
+        return [one for one in found if not (_whole(one) and _has_inner(one, found))]
     return []
+
+
+def _whole(problem: Problem) -> bool:
+    return "is not right; expected" in problem.reason
+
+
+def _has_inner(problem: Problem, found: list[Problem]) -> bool:
+    return any(other.path.startswith((f"{problem.path}.", f"{problem.path}["))
+               for other in found)  # fmt: skip
 
 
 def _problem(sentence: str) -> Problem:

@@ -1,0 +1,272 @@
+"""The whole walk by keys alone, at 80x24."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from harbor_wizard import session as sessions
+from harbor_wizard.screens.app import WizardApp
+from harbor_wizard.screens.base import WizardScreen
+from harbor_wizard.screens.running import RunControl
+from harbor_wizard.screens.widgets import Field, Line
+from harbor_wizard.session import Session
+from textual.pilot import Pilot
+from textual.widgets import Button, DataTable, Static
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "active-active.yaml"
+SIZE = (80, 24)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HARBOR_WIZARD_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    for name in ("installer.tgz", "registry.crt", "registry.key"):
+        (tmp_path / name).write_text("-----BEGIN something-----\n")
+    return tmp_path
+
+
+def example() -> dict[str, Any]:
+    data: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
+    data["installer"] = {"file": "installer.tgz"}
+    data["tls"] = {"mode": "terminate", "certificate": "registry.crt", "key": "registry.key"}
+    return data
+
+
+def saved(folder: Path, **changes: Any) -> Session:
+    session = sessions.create("prod-eu", folder)
+    session.save_answers({**example(), "name": "prod-eu", **changes})
+    return session
+
+
+async def write(pilot: Pilot[int], text: str) -> None:
+    await pilot.press(*text)
+
+
+async def until(pilot: Pilot[int], step: str) -> WizardScreen:
+    for _ in range(200):
+        screen = pilot.app.screen
+        if isinstance(screen, WizardScreen) and step == screen.STEP:
+            await pilot.pause()
+            return screen
+        await pilot.pause(0.05)
+    raise AssertionError(f"{step} did not come, but {pilot.app.screen}")
+
+
+def reason(app: WizardApp) -> str:
+    return str(app.screen.query_one("#reason", Static).content)
+
+
+def field(app: WizardApp, path: str) -> Field:
+    return next(one for one in app.screen.query(Field) if one.question.path == path)
+
+
+async def fill(pilot: Pilot[int], path: str, text: str) -> None:
+    """Tab to a field as an operator would, and type."""
+    wanted = field(pilot.app, path)  # type: ignore[arg-type]
+    for _ in range(60):
+        focused = pilot.app.focused
+        if focused is not None and wanted in focused.ancestors:
+            break
+        await pilot.press("tab")
+    else:
+        raise AssertionError(f"{path} is not reached by Tab")
+    await pilot.press("end", "ctrl+u")
+    await write(pilot, text)
+    await pilot.pause()
+
+
+async def test_forwards_from_nothing_to_a_finished_rehearsal(folder: Path) -> None:
+    app = WizardApp(rehearsal_speed=200)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        await pilot.press("n")
+        await write(pilot, "prod-eu")
+        await pilot.press("enter")
+
+        await until(pilot, "Solution")
+        assert "Choose a solution" in reason(app)
+        await pilot.press("down", "enter")  # not built yet: it cannot be chosen
+        await until(pilot, "Solution")
+        await pilot.press("up", "enter")
+
+        await until(pilot, "Topology")
+        await fill(pilot, "public_name", "registry.example.com")
+        await fill(pilot, "virtual_address.address", "10.77.0.10/24")
+        await pilot.press("ctrl+o", "p")
+        await pilot.pause()
+        for number, address in enumerate((21, 22, 11, 12)):
+            if number:
+                await pilot.press("enter")
+            await write(pilot, f"10.77.0.{address}")
+        await pilot.press("ctrl+n")
+        await pilot.pause()
+        assert app.screen.query_one(DataTable).row_count == 4
+        for _ in range(4):  # say what runs there, host by host
+            await pilot.press("e")
+            await pilot.pause()
+            await pilot.press("tab", "tab", "tab", "tab", "right", "ctrl+n")
+            await pilot.pause()
+            await pilot.press("down")
+        assert reason(app) == ""
+        await pilot.press("ctrl+n")
+
+        await until(pilot, "Access")
+        await fill(pilot, "access.user", "root")
+        await pilot.press("ctrl+n")
+
+        await until(pilot, "Services")
+        await fill(pilot, "installer.file", "installer.tgz")
+        await fill(pilot, "tls.certificate", "registry.crt")
+        await fill(pilot, "tls.key", "registry.key")
+        await fill(pilot, "database.host", "10.77.0.31")
+        await fill(pilot, "redis.host", "10.77.0.31")
+        await fill(pilot, "storage.path", "/mnt/harbor")
+        assert reason(app) == ""
+        await pilot.press("ctrl+n")
+
+        await until(pilot, "Review")
+        await pilot.press("ctrl+n")
+        await until(pilot, "Preview")
+        await pilot.press("r")
+        await until(pilot, "Report")
+        text = str(app.screen.query_one("#report Static", Static).content)
+        assert "REHEARSAL" in text
+        assert "All steps are done" in text
+        assert "docker login registry.example.com" in text
+
+    kept = sessions.find("prod-eu").answers()
+    assert kept["public_name"] == "registry.example.com"
+    assert [host["name"] for host in kept["hosts"]] == ["lb-1", "lb-2", "harbor-1", "harbor-2"]
+    assert {host["platform"] for host in kept["hosts"]} == {"debian-12"}
+
+
+async def test_a_mistake_closes_next_and_says_why(folder: Path) -> None:
+    saved(folder)
+    app = WizardApp("prod-eu", "topology")
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, "Topology")
+        assert reason(app) == ""
+        await fill(pilot, "virtual_address.address", "10.77.0.300/24")
+        assert "is not an IP address" in reason(app)
+        assert app.screen.query_one("#next", Button).disabled
+        await pilot.press("ctrl+n")
+        await pilot.pause()
+        assert (await until(pilot, "Topology")).STEP == "Topology"
+        shown = field(app, "virtual_address.address").query_one(".why", Static)
+        assert shown.display
+        assert "10.77.0.300/24" in str(shown.content)
+        await fill(pilot, "virtual_address.address", "10.77.0.21/24")
+        assert "is the virtual address" in reason(app)
+        await fill(pilot, "virtual_address.address", "10.77.0.10/24")
+        assert reason(app) == ""
+        await pilot.press("ctrl+n")
+        await until(pilot, "Access")
+
+
+async def test_going_back_keeps_the_answers(folder: Path) -> None:
+    saved(folder)
+    app = WizardApp("prod-eu", "services")
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, "Services")
+        await fill(pilot, "database.host", "db.example.com")
+        await fill(pilot, "database.password", "canary-secret-1")
+        for step in ("Access", "Topology", "Solution"):
+            await pilot.press("escape")
+            await until(pilot, step)
+        for step in ("Topology", "Access", "Services"):
+            await pilot.press("ctrl+n")
+            await until(pilot, step)
+        assert field(app, "database.host").text == "db.example.com"
+        assert field(app, "database.password").text == "canary-secret-1"
+        await pilot.press("ctrl+n")
+        await until(pilot, "Review")
+        await pilot.press("enter")  # goes to the first answer, and comes back from there
+        await until(pilot, "Solution")
+        await pilot.press("ctrl+n")
+        await until(pilot, "Review")
+        await pilot.press("ctrl+n")
+        await until(pilot, "Preview")
+        await pilot.press("e")
+        await pilot.pause()
+        svg = app.export_screenshot()
+    assert "canary-secret-1" not in svg
+    files = [path for path in (folder / "home").rglob("*") if path.is_file()]
+    assert any(path.name == "plan.txt" for path in files)
+    assert not [path for path in files if b"canary-secret-1" in path.read_bytes()]
+
+
+async def test_what_looks_like_markup_is_only_text(folder: Path) -> None:
+    data = example()
+    data["hosts"][0]["name"] = "[/b]"
+    data["hosts"][0]["interface"] = "[red]"
+    saved(folder, public_name="[/etc/hosts]", hosts=data["hosts"])
+    app = WizardApp("prod-eu", "topology")
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, "Topology")
+        assert "[/etc/hosts]" in reason(app)
+        await pilot.press("ctrl+o", "e")
+        await pilot.pause()
+        await pilot.press("ctrl+n")
+        await pilot.pause()
+        await pilot.press("escape")
+        for step in ("access", "services", "review", "preview"):
+            app.open_session("prod-eu", step)
+            await until(pilot, step.capitalize())
+        await pilot.press("escape")
+        await until(pilot, "Review")
+    assert not app.return_code
+
+
+async def test_small_terminals_and_keys_of_a_run(folder: Path) -> None:
+    saved(folder)
+    app = WizardApp("prod-eu", "preview", rehearsal_speed=2)
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, "Preview")
+        await pilot.resize_terminal(20, 5)
+        await pilot.pause()
+        await pilot.resize_terminal(*SIZE)
+        await pilot.press("slash")
+        await write(pilot, "keepalived")
+        await pilot.press("enter")
+        await pilot.pause()
+        await pilot.press("r")
+        await until(pilot, "Run")
+        assert "REHEARSAL" in str(app.screen.query_one("#head-left", Static).content)
+        await pilot.press("p")
+        await pilot.pause()
+        assert app.control is not None
+        assert app.control.paused
+        await pilot.press("p", "down", "down")
+        await pilot.resize_terminal(20, 5)
+        await pilot.pause(0.2)
+        await pilot.resize_terminal(*SIZE)
+        await pilot.press("x")
+        await pilot.pause()
+        await pilot.press("y")
+        await until(pilot, "Report")
+        text = str(app.screen.query_one("#report Static", Static).content)
+        assert "Not all steps are done" in text
+    assert isinstance(app.control, RunControl)
+    assert not app.control.active
+
+
+async def test_a_real_run_asks_for_the_name_first(folder: Path) -> None:
+    saved(folder)
+    app = WizardApp("prod-eu", "preview")
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, "Preview")
+        await pilot.press("ctrl+n")
+        await pilot.pause()
+        await write(pilot, "prod-us")
+        await pilot.press("enter")
+        await pilot.pause()
+        why = app.screen.query_one(".why", Static)
+        assert "another name" in str(why.content)
+        assert app.screen.query_one(Line).value == "prod-us"
+        await pilot.press("escape")
+        await until(pilot, "Preview")
+    assert app.control is None
