@@ -13,7 +13,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
      "the host resolves no names: check its /etc/resolv.conf"),
     (r"address already in use|port is already allocated",
      "another program has the port: find it with “ss -ltnp”"),
-    (r"cannot connect to the docker daemon", "Docker does not run: “journalctl -u docker” says why"),
+    (r"cannot connect to the docker daemon", "Docker does not run; “journalctl -u docker” tells"),
     (r"password authentication failed", "the database refuses the user or password"),
     (r"wrongpass|noauth authentication required", "Redis refuses the password"),
     (r"unexpected eof|not in gzip format|invalid tar header|unexpected end of file",

@@ -29,7 +29,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-SessionArgument = Annotated[str, typer.Argument(metavar="SESSION", help="A session or a cluster file.")]
+SessionArgument = Annotated[
+    str, typer.Argument(metavar="SESSION", help="A session or a cluster file.")
+]
 SecretsOption = Annotated[
     Path | None,
     typer.Option("--secrets", help="A YAML file of mode 0600 with secrets, and “passphrase”."),
@@ -50,7 +52,7 @@ def _version(show: bool) -> None:
 @app.callback(invoke_without_command=True)
 def _main(
     context: typer.Context,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback does it all
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
@@ -159,7 +161,8 @@ def plan(
         if host not in names:
             from harbor_wizard.errors import InputError  # noqa: PLC0415
 
-            raise InputError(f'there is no host "{host}" in it; there are {", ".join(sorted(names))}')
+            known = ", ".join(sorted(names))
+            raise InputError(f'there is no host "{host}" in it; there are {known}')
         names = {host}
     writers = {"text": show.as_text, "json": show.as_json, "markdown": show.as_markdown}
     typer.echo(writers[format](made, names))
@@ -211,7 +214,7 @@ def render(
     typer.echo(f"{len(written)} files in {out}{'' if reveal else ', secrets masked'}")
 
 
-@app.command(epilog="Example: harbor-wizard apply examples/active-active.yaml --secrets s.yaml --yes")
+@app.command(epilog="Example: harbor-wizard apply prod-eu.yaml --secrets secrets.yaml --yes")
 def apply(
     session: SessionArgument,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before changing hosts.")] = False,
@@ -235,7 +238,9 @@ def rehearse(
     output: Annotated[
         Literal["lines", "json"], typer.Option("--output", help="What is printed.")
     ] = "lines",
-    speed: Annotated[float, typer.Option("--speed", min=0.1, help="10 is ten times as fast.")] = 1.0,
+    speed: Annotated[
+        float, typer.Option("--speed", min=0.1, help="10 is ten times as fast.")
+    ] = 1.0,
 ) -> None:
     """Run with every host simulated; no host is touched."""
     _run(session, None, yes=True, output=output, rehearsal=True, speed=speed)
@@ -256,7 +261,8 @@ def _run(
         _confirm(made.cluster.name, show.counts(made), yes=yes)
     values = run.open_secrets(found, made, _given(secrets), _asker(), rehearsal=rehearsal)
     printer: JsonPrinter | LinePrinter
-    printer = JsonPrinter(mark=mark) if output == "json" else LinePrinter(mark=mark, verbose=verbose)
+    as_json = output == "json"
+    printer = JsonPrinter(mark=mark) if as_json else LinePrinter(mark=mark, verbose=verbose)
     connect = (
         run.rehearsal_connector(found, speed)
         if rehearsal
@@ -278,7 +284,7 @@ def _run(
 def _on_signals(stop: Callable[[], None]) -> None:
     """Let a signal stop the run in order; a second Ctrl+C ends it at once."""
 
-    def handle(number: int, _: object) -> None:
+    def handle(_number: int, _frame: object) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         if sys.stderr.isatty():
             typer.echo("\nstopping; what runs on the hosts goes on, resume takes it up", err=True)

@@ -7,6 +7,7 @@ steps take; whether something is so on a host is decided by the step's check, ne
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -65,9 +66,7 @@ class Journal:
         line = f"{zlib.crc32(body.encode()):08x} {body}\n".encode()
         before = os.lseek(self._descriptor, 0, os.SEEK_CUR)
         try:
-            written = os.write(self._descriptor, line)
-            if written != len(line):
-                raise OSError(28, "No space left on device")
+            _write_whole(self._descriptor, line)
             os.fsync(self._descriptor)
         except OSError as error:
             os.ftruncate(self._descriptor, before)
@@ -83,6 +82,11 @@ class Journal:
         Raises `SessionError` where a record in the middle is damaged or of another version.
         """
         return [record for _, record in _lines(self.path)]
+
+
+def _write_whole(descriptor: int, data: bytes) -> None:
+    if os.write(descriptor, data) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _lines(path: Path) -> Iterator[tuple[bytes, Record]]:

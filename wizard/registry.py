@@ -53,9 +53,13 @@ class Registry:
 
     def __init__(
         self, address: str, port: int, name: str, context: ssl.SSLContext | None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None, timeout: float = _TIMEOUT,
     ) -> None:  # fmt: skip
-        """`context` is for https; without one it is http. `headers` go with each request."""
+        """`context` is for https; without one it is http. `headers` go with each request.
+
+        `timeout` is in seconds, for the connection and for each wait for an answer.
+        """
+        self._timeout = timeout
         self._address, self._port, self._name = address, port, name
         self._context = context
         self._headers = dict(headers or {})
@@ -65,22 +69,24 @@ class Registry:
         body: bytes | None = None,
     ) -> Answer:  # fmt: skip
         """Send a request. Raises `RegistryError` where there is no answer."""
-        connection = http.client.HTTPConnection(self._address, self._port, timeout=_TIMEOUT)
+        connection = http.client.HTTPConnection(self._address, self._port, timeout=self._timeout)
         try:
-            connection.sock = socket.create_connection((self._address, self._port), _TIMEOUT)
+            connection.sock = socket.create_connection((self._address, self._port), self._timeout)
             if self._context is not None:
                 connection.sock = self._context.wrap_socket(
                     connection.sock, server_hostname=self._name
                 )
             connection.request(
-                method, path, body=body, headers={"Host": self._name, **self._headers, **(headers or {})}
+                method, path, body=body,
+                headers={"Host": self._name, **self._headers, **(headers or {})},
             )
             response = connection.getresponse()
             return Answer(response.status, dict(response.headers.items()), response.read())
         except (OSError, http.client.HTTPException) as error:
             reason = " ".join(str(error).split())[:160]
             raise RegistryError(
-                f"{self._address} port {self._port} does not answer {method} {path.partition('?')[0]} ({reason})"
+                f"{self._address} port {self._port} does not answer "
+                f"{method} {path.partition('?')[0]} ({reason})"
             ) from None
         finally:
             connection.close()
@@ -113,9 +119,10 @@ class Registry:
 
     def push(self, repository: str, tag: str, token: str) -> str:
         """Push a tiny image made on the spot; return its digest."""
-        config = json.dumps({"architecture": "amd64", "os": "linux",
-                             "rootfs": {"type": "layers", "diff_ids": []},
-                             "config": {"Labels": {"made-by": "harbor-wizard", "tag": tag}}}).encode()  # fmt: skip
+        config = json.dumps({
+            "architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []},
+            "config": {"Labels": {"made-by": "harbor-wizard", "tag": tag}},
+        }).encode()  # fmt: skip
         layer = tag.encode() * 200
         for blob in (config, layer):
             self._push_blob(repository, blob, token)

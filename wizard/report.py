@@ -22,8 +22,7 @@ def closing(session: Session, plan: Plan, outcome: Outcome, *, rehearsal: bool =
                          f"{len(outcome.already)} were so already")  # fmt: skip
         else:
             lines.append(f"nothing to do: all {total} steps are so already ({took})")
-            for host in plan.hosts:
-                lines.append(f"  {host.name}: nothing was changed")
+            lines += [f"  {host.name}: nothing was changed" for host in plan.hosts]
         if not rehearsal:
             lines += first_use(plan.cluster)
     else:

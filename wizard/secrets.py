@@ -94,9 +94,8 @@ def _password() -> str:
     # Harbor wants 8 to 128 characters with an upper and a lower case letter and a digit.
     while True:
         drawn = _token(24)
-        if any(c.isupper() for c in drawn) and any(c.islower() for c in drawn):
-            if any(c.isdigit() for c in drawn):
-                return drawn
+        if all(any(map(kind, drawn)) for kind in (str.isupper, str.islower, str.isdigit)):
+            return drawn
 
 
 # Drawn where the operator gives none; the lengths are those that Harbor's own prepare draws.

@@ -99,7 +99,8 @@ def as_markdown(plan: Plan, hosts: Iterable[str]) -> str:
         lines += [f"## {host.name} ({host.address})", ""]
         for number, step in enumerate(plan.on(host.name), 1):
             fence = "`" * 4
-            lines += [f"### {number}. {step.title}", "", f"{step.why[0].upper()}{step.why[1:]}.", ""]
+            why = f"{step.why[0].upper()}{step.why[1:]}."
+            lines += [f"### {number}. {step.title}", "", why, ""]
             if step.file is not None:
                 lines.append(f"`{step.file.path}`, {step.file.owner}, mode {step.file.mode:04o}:")
                 lines.append("")

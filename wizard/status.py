@@ -72,7 +72,8 @@ class ClusterStatus:
         for host in self.hosts:
             roles = ", ".join(host.roles)
             state = "well" if host.well else "not reached" if host.error else "not well"
-            lines.append(f"{'✓' if host.well else '✗'} {host.name} {host.address} ({roles}): {state}")
+            sign = "✓" if host.well else "✗"
+            lines.append(f"{sign} {host.name} {host.address} ({roles}): {state}")
             if host.error:
                 lines.append(f"    {host.error}")
             for part, seen in host.parts.items():

@@ -67,13 +67,11 @@ def field(app: WizardApp, path: str) -> Field:
 async def fill(pilot: Pilot[int], path: str, text: str) -> None:
     """Tab to a field as an operator would, and type."""
     wanted = field(pilot.app, path)  # type: ignore[arg-type]
-    for _ in range(60):
-        focused = pilot.app.focused
-        if focused is not None and wanted in focused.ancestors:
-            break
-        await pilot.press("tab")
-    else:
-        raise AssertionError(f"{path} is not reached by Tab")
+    chain = pilot.app.screen.focus_chain
+    inside = next(at for at, one in enumerate(chain) if wanted in one.ancestors)
+    now = chain.index(pilot.app.focused) if pilot.app.focused in chain else -1
+    await pilot.press(*["tab"] * ((inside - now) % len(chain)))
+    assert pilot.app.focused is chain[inside]
     await pilot.press("end", "ctrl+u")
     await write(pilot, text)
     await pilot.pause()

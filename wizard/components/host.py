@@ -9,7 +9,7 @@ from harbor_wizard.platforms import PLATFORMS
 from harbor_wizard.step import Step, look, quote
 
 
-def preflight(cluster: Cluster, host: Host) -> Iterator[Step]:
+def preflight(host: Host) -> Iterator[Step]:
     """Yield the looks that come before any change."""
     platform = PLATFORMS[host.platform]
     yield look(
@@ -69,8 +69,9 @@ done
     )  # fmt: skip
     endpoints = [("PostgreSQL", cluster.database.host, cluster.database.port)]
     if cluster.redis.sentinel:
-        for node in cluster.redis.sentinel.nodes:
-            endpoints.append(("Redis Sentinel", node.host, node.port))
+        endpoints += [
+            ("Redis Sentinel", node.host, node.port) for node in cluster.redis.sentinel.nodes
+        ]
     else:
         endpoints.append(("Redis", str(cluster.redis.host), cluster.redis.port))
     tries = "\n".join(

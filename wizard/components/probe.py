@@ -1,4 +1,4 @@
-"""Asks Harbor over HTTP from a host that has no client for it: bash and openssl are on every one."""
+"""Asks Harbor over HTTP from hosts that have no client for it: bash and openssl are everywhere."""
 
 from __future__ import annotations
 

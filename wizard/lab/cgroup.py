@@ -64,7 +64,9 @@ def freeze(name: str, *, frozen: bool) -> None:
     try:
         switch.write_text("1" if frozen else "0", encoding="utf-8")
     except OSError:
-        raise LabError(f"{name} cannot be frozen: it does not run, or there is no cgroup v2") from None
+        raise LabError(
+            f"{name} cannot be frozen: it does not run, or there is no cgroup v2 here"
+        ) from None
     deadline = time.monotonic() + 10
     events = switch.with_name("cgroup.events")
     while f"frozen {int(frozen)}" not in events.read_text(encoding="utf-8"):

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
 from harbor_wizard.lab.errors import LabError
 from harbor_wizard.lab.host import LabHost
 from harbor_wizard.lab.lab import Lab, default_root
@@ -26,27 +25,29 @@ def _lab() -> Lab:
 
 
 def _host(name: str) -> LabHost:
-    hosts = _lab().hosts
-    if name not in hosts:
-        raise LabError(f'there is no host "{name}" in the lab; there are {", ".join(hosts)}')
-    return hosts[name]
+    return _lab().host(name)
 
 
 @app.command(epilog="Example: harbor-wizard lab up")
 def up(
-    fresh: Annotated[bool, typer.Option("--fresh", help="Make all hosts bare again first.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Make all hosts bare again first.")
+    ] = False,
     installer: Annotated[
         Path | None, typer.Option("--installer", help="Harbor's own installer, if you have it.")
+    ] = None,
+    host: Annotated[
+        list[str] | None, typer.Option("--host", help="Only this host; may be given repeatedly.")
     ] = None,
 ) -> None:
     """Make and boot the lab's hosts; without --installer, with a stand-in for Harbor."""
     lab = _lab()
     if fresh:
         lab.fresh()
-    lab.up(installer)
+    lab.up(installer, hosts=host or None)
     typer.echo("the lab is up. Next:")
     typer.echo(
-        "  harbor-wizard lab exec harbor-wizard apply examples/active-active.yaml "
+        "  harbor-wizard lab exec -- harbor-wizard apply examples/active-active.yaml "
         f"--secrets {lab.secrets_file} --yes"
     )
 
@@ -66,11 +67,14 @@ def down() -> None:
 
 
 @app.command(
-    "exec", context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    epilog="Example: harbor-wizard lab exec ssh -i KEY root@10.77.0.11",
+    "exec", context_settings={"allow_extra_args": True, "ignore_unknown_options": True,
+                              "allow_interspersed_args": False},
+    epilog="Example: harbor-wizard lab exec -- ssh -i KEY root@10.77.0.11",
 )  # fmt: skip
 def execute(context: typer.Context) -> None:
     """Run a command where the lab's hosts are reached."""
+    if not context.args:
+        raise LabError("lab exec wants a command, for example: harbor-wizard lab exec -- ip addr")
     arguments = _lab().wrap(context.args)
     os.execvp(arguments[0], arguments)  # noqa: S606 - an argument list, no shell
 
@@ -89,5 +93,13 @@ def mend(host: HostArgument) -> None:
 
 @app.command(epilog="Example: harbor-wizard lab kill harbor-1")
 def kill(host: HostArgument) -> None:
-    """Cut a host's power; “lab up” boots it again."""
+    """Cut a host's power; its disk stays as it is."""
     _host(host).kill()
+
+
+@app.command(epilog="Example: harbor-wizard lab boot harbor-1")
+def boot(host: HostArgument) -> None:
+    """Switch a host on again, and wait until it answers."""
+    chosen = _host(host)
+    chosen.boot()
+    chosen.wait_ssh()

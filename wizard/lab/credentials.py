@@ -11,7 +11,6 @@ import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-
 from harbor_wizard.files import write_atomically
 from harbor_wizard.lab.command import run
 from harbor_wizard.lab.layout import PUBLIC_NAME, VIRTUAL_ADDRESS
@@ -45,6 +44,10 @@ def _certificates(folder: Path) -> None:
     ca = (
         _builder(ca_name, ca_name, ca_key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(sign=True), critical=True)
+        .add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), critical=False
+        )
         .sign(ca_key, hashes.SHA256())
     )
     names = x509.SubjectAlternativeName(
@@ -54,6 +57,13 @@ def _certificates(folder: Path) -> None:
         _builder(name, ca_name, key.public_key())
         .add_extension(names, critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(sign=False), critical=True)
+        .add_extension(
+            x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
+        )
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
+        )
         .sign(ca_key, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
@@ -62,6 +72,15 @@ def _certificates(folder: Path) -> None:
     write_atomically(folder / "ca.crt", ca.public_bytes(pem), mode=0o644)
     write_atomically(folder / "registry.key", private, mode=0o600)
     write_atomically(folder / "registry.crt", certificate.public_bytes(pem), mode=0o644)
+
+
+def _usage(*, sign: bool) -> x509.KeyUsage:
+    """Return what a key may be used for: to sign certificates, or to serve."""
+    return x509.KeyUsage(
+        digital_signature=not sign, key_cert_sign=sign, crl_sign=sign, content_commitment=False,
+        key_encipherment=False, data_encipherment=False, key_agreement=False,
+        encipher_only=False, decipher_only=False,
+    )  # fmt: skip
 
 
 def _builder(

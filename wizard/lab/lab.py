@@ -5,24 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from harbor_wizard.lab import base, credentials, network, requirements
-from harbor_wizard.lab.command import run
+from harbor_wizard.lab import credentials, network, requirements, services
+from harbor_wizard.lab.base import Log
 from harbor_wizard.lab.errors import LabError
 from harbor_wizard.lab.host import LabHost
-from harbor_wizard.lab.layout import HOSTS, SHARED, HostSpec
+from harbor_wizard.lab.layout import HOSTS, SERVICES, HostSpec
+from harbor_wizard.lab.state import State, default_prefix, default_root, locked
 
-Log = Callable[[str], None]
+__all__ = ["INSTALLER", "Lab", "default_cache", "default_root"]
 
-_MARKER = ".harbor-wizard-lab"
 INSTALLER = "harbor-offline-installer-v2.15.2.tgz"
-
-
-def default_root() -> Path:
-    """Return the lab's folder, where nothing else is said."""
-    return Path("~/.local/share/harbor-wizard/lab").expanduser()
 
 
 def default_cache() -> Path:
@@ -32,126 +28,105 @@ def default_cache() -> Path:
 
 
 class Lab:
-    """Disposable hosts. `prefix` names its namespaces, so that labs do not collide."""
+    """Disposable hosts in a folder `root`.
+
+    `prefix` names their namespaces, so that labs do not collide; another root has another one.
+    """
 
     def __init__(
-        self, root: Path, cache: Path | None = None, prefix: str = "hwlab",
+        self, root: Path, cache: Path | None = None, prefix: str | None = None,
         hosts: Sequence[HostSpec] = HOSTS, log: Log = print,
     ) -> None:  # fmt: skip
         self.root = root
         self.cache = cache or default_cache()
+        prefix = prefix or default_prefix(root)
         self.operator = f"{prefix}-op"
         self._log = log
-        self._prefix = prefix
-        self.hosts = {
-            spec.name: LabHost(spec, root / "hosts" / spec.name, self.operator, prefix)
-            for spec in hosts
-        }
+        self._state = State(root, prefix)
+        self.hosts = {spec.name: LabHost(spec, root, self.cache, prefix) for spec in hosts}
 
     @property
     def secrets_file(self) -> Path:
         """The secrets for a run against the lab."""
         return self.root / "secrets.yaml"
 
-    def up(self, installer: Path | None = None) -> None:
-        """Make and boot what is not there yet. Raises `LabError`."""
+    def host(self, name: str) -> LabHost:
+        """Return the host of that name. Raises `LabError`."""
+        if name not in self.hosts:
+            there = ", ".join(self.hosts)
+            raise LabError(f'there is no host "{name}" in the lab; there are {there}')
+        return self.hosts[name]
+
+    def up(
+        self, installer: Path | None = None, *, hosts: Sequence[str] | None = None,
+        bring_installer: bool = True,
+    ) -> None:  # fmt: skip
+        """Make and boot what is not there yet, of all hosts or of those named.
+
+        `installer` is Harbor's offline installer; without it a stand-in is built, which
+        `bring_installer=False` leaves out. Raises `LabError`.
+        """
         lacking = requirements.missing()
         if lacking:
             raise LabError("; ".join(lacking))
-        self._claim()
-        self._bring_installer(installer)
-        secrets = credentials.make(self.root)
-        network.make_operator(self.operator)
-        for host in self.hosts.values():
-            if host.leader() is None:
-                self._log(f"booting {host.spec.name} ({host.spec.address}, {host.spec.suite})")
+        chosen = [self.host(name) for name in self.hosts if hosts is None or name in hosts]
+        for name in hosts or ():
+            self.host(name)
+        self._outside()
+        self._state.claim_root()
+        self.cache.mkdir(parents=True, exist_ok=True)
+        with locked(self.root, "changing the lab"), locked(self.cache, "filling the cache"):
+            secrets = credentials.make(self.root)
+            (self.root / "shared").mkdir(exist_ok=True)
+            self._state.claim(self.operator)
+            network.make_operator(self.operator)
+            for host in chosen:
                 self._boot(host, secrets["sudo_password"])
-        known = []
-        for host in self.hosts.values():
-            host.wait()
-            known += self._known(host)
-        (self.root / "known_hosts").write_text("".join(known), encoding="utf-8")
-        if "services" in self.hosts:
-            self._services(self.hosts["services"], secrets)
+            for host in chosen:
+                host.wait_ssh()
+                self._log(f"{host.spec.name} answers at {host.spec.address}")
+            self._write_known_hosts()
+            if any(host.spec.name == SERVICES for host in chosen):
+                self._log("setting up PostgreSQL and Redis")
+                services.set_up(self.hosts[SERVICES], secrets)
+            if bring_installer:
+                self._bring_installer(installer)
 
-    def _claim(self) -> None:
-        marker = self.root / _MARKER
-        if self.root.exists() and any(self.root.iterdir()) and not marker.exists():
-            raise LabError(f"{self.root} is not empty and is no lab; name another folder")
-        self.root.mkdir(parents=True, exist_ok=True)
-        self.root.chmod(0o700)
-        marker.touch()
-        (self.root / "shared").mkdir(exist_ok=True)
+    def _boot(self, host: LabHost, sudo_password: str) -> None:
+        if host.leader() is not None:
+            return
+        host.make(sudo_password, self._log)
+        self._state.claim(host.namespace)
+        self._log(f"booting {host.spec.name} ({host.spec.address}, Debian {host.spec.suite})")
+        host.boot()
 
     def _bring_installer(self, given: Path | None) -> None:
         place = self.root / INSTALLER
         if given is not None:
+            if not given.is_file():
+                raise LabError(f"{given} is not there")
             place.unlink(missing_ok=True)
-            shutil.copyfile(given, place)
+            try:
+                place.hardlink_to(given)
+            except OSError:  # another file system
+                shutil.copyfile(given, place)
         elif not place.exists():
             from harbor_wizard.lab.standin.build import build  # noqa: PLC0415 - seldom needed
 
-            build(place, self.cache, log=self._log)
+            self._log("building the stand-in for Harbor's installer")
+            build(place, self.cache)
 
-    def _boot(self, host: LabHost, sudo_password: str) -> None:
-        suite = host.spec.suite
-        host.make(base.base(suite, self.cache, self._log))
-        repository = base.packages(suite, self.cache, self._log)
-        base.settle(host.root)
-        if not (host.root / "root/.ssh/authorized_keys").exists():
-            self._people(host, sudo_password)
-        network.join(self.operator, host.namespace, host.spec.address)
-        binds = {self.root / "shared": SHARED} if host.spec.name.startswith("harbor") else {}
-        host.boot(binds, {repository: "/srv/lab-packages"})
+    def _write_known_hosts(self) -> None:
+        lines = []
+        for host in self.hosts.values():
+            for key in sorted((host.root / "etc/ssh").glob("ssh_host_*_key.pub")):
+                kind, text = key.read_text(encoding="utf-8").split()[:2]
+                lines.append(f"{host.spec.address} {kind} {text}\n")
+        (self.root / "known_hosts").write_text("".join(lines), encoding="utf-8")
 
-    def _people(self, host: LabHost, sudo_password: str) -> None:
-        """Make the logins: root; ops (sudo without a password); admin (sudo with one)."""
-        key = (self.root / "id_ed25519.pub").read_text(encoding="utf-8")
-        run(["ssh-keygen", "-A", "-f", str(host.root)])
-        config = host.root / "etc/ssh/sshd_config.d/lab.conf"
-        config.write_text("UseDNS no\nPermitRootLogin prohibit-password\n", encoding="utf-8")
-        for user in ("ops", "admin"):
-            run(["chroot", str(host.root), "useradd", "-m", "-s", "/bin/bash", user])
-        run(["chroot", str(host.root), "chpasswd"], input=f"admin:{sudo_password}\n")
-        rules = host.root / "etc/sudoers.d/lab"
-        rules.write_text("ops ALL=(ALL) NOPASSWD: ALL\nadmin ALL=(ALL) ALL\n", encoding="utf-8")
-        rules.chmod(0o440)
-        for user, home in (("ops", "home/ops"), ("admin", "home/admin"), ("root", "root")):
-            folder = host.root / home / ".ssh"
-            folder.mkdir(mode=0o700, exist_ok=True)
-            (folder / "authorized_keys").write_text(key, encoding="utf-8")
-            run(["chroot", str(host.root), "chown", "-R", f"{user}:{user}", f"/{home}/.ssh"])
-
-    def _known(self, host: LabHost) -> list[str]:
-        keys = sorted((host.root / "etc/ssh").glob("ssh_host_*_key.pub"))
-        return [f"{host.spec.address} {' '.join(key.read_text().split()[:2])}\n" for key in keys]
-
-    def _services(self, host: LabHost, secrets: dict[str, str]) -> None:
-        """Bring PostgreSQL and Redis up, with the lab's passwords."""
-        done = host.root / "var/lib/lab-services"
-        if done.exists():
-            return
-        self._log("installing PostgreSQL and Redis on services")
-        host.run(["apt-get", "update", "-q"], timeout=120)
-        host.run(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-q",
-                  "--no-install-recommends", "postgresql", "redis-server"], timeout=400)  # fmt: skip
-        setup = f"""
-set -eu
-cd /
-conf=$(echo /etc/postgresql/*/main)
-echo "listen_addresses = '*'" > "$conf/conf.d/lab.conf"
-echo "host all all 10.77.0.0/24 scram-sha-256" >> "$conf/pg_hba.conf"
-systemctl restart postgresql
-runuser -u postgres -- psql -q <<'SQL'
-CREATE ROLE harbor LOGIN PASSWORD '{secrets["database_password"]}';
-CREATE DATABASE registry OWNER harbor;
-SQL
-sed -i -e 's/^bind .*/bind 0.0.0.0/' -e '/^requirepass/d' /etc/redis/redis.conf
-echo 'requirepass {secrets["redis_password"]}' >> /etc/redis/redis.conf
-systemctl restart redis-server
-touch /var/lib/lab-services
-"""
-        host.run(["/bin/sh"], input=setup, timeout=120)
+    def _outside(self) -> None:
+        if network.inside(self._state.namespaces()):
+            raise LabError("the lab is changed from outside of it, not by “harbor-wizard lab exec”")
 
     def status(self) -> dict[str, bool]:
         """Return each host with whether it runs."""
@@ -163,29 +138,56 @@ touch /var/lib/lab-services
             raise LabError("the lab is not up; run “harbor-wizard lab up” first")
         return ["ip", "netns", "exec", self.operator, *arguments]
 
+    def exec(self, argv: Sequence[str], **options: Any) -> subprocess.CompletedProcess[Any]:  # noqa: A003, ANN401, RUF100 - what subprocess.run takes
+        """Run a program in the operator's namespace; `options` are `subprocess.run`'s.
+
+        Ends within 600 s where they say no `timeout`.
+        """
+        options = {"timeout": 600, "check": False, **options}
+        return subprocess.run(self.wrap(argv), **options)  # noqa: PLW1510 - among the options
+
     def execute(
-        self, arguments: Sequence[str], *, timeout: float = 600, environment: dict[str, str] | None = None,
+        self, arguments: Sequence[str], *, timeout: float = 600,
+        environment: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:  # fmt: skip
-        """Run a program in the operator's namespace and return how it ended."""
-        return subprocess.run(
-            self.wrap(arguments), check=False, capture_output=True, text=True, timeout=timeout,
-            env=environment, stdin=subprocess.DEVNULL, errors="replace",
+        """Run a program in the operator's namespace, and return how it ended with its text."""
+        return self.exec(
+            arguments, capture_output=True, text=True, timeout=timeout, env=environment,
+            stdin=subprocess.DEVNULL, errors="replace",
         )  # fmt: skip
+
+    def _remove_hosts(self) -> None:
+        self._outside()
+        mine = self._state.namespaces()
+        for host in self.hosts.values():
+            if host.namespace in mine:
+                host.remove()
 
     def fresh(self) -> None:
         """Make all hosts bare again; the keys, the secrets and the installer stay."""
-        for host in self.hosts.values():
-            host.remove()
-            network.remove(host.namespace)
-        for name in ("hosts", "shared"):
-            shutil.rmtree(self.root / name, ignore_errors=True)
+        if not self._state.is_lab:
+            return
+        with locked(self.root, "changing the lab"):
+            self._remove_hosts()
+            self._delete("hosts", "shared")
 
     def down(self) -> None:
         """Take away all that the lab made here; the cache stays. Raises `LabError`."""
-        if self.root.exists() and not (self.root / _MARKER).exists():
+        if not self.root.exists():
+            return
+        if not self._state.is_lab:
             raise LabError(f"{self.root} is no lab; nothing was deleted")
-        for host in self.hosts.values():
-            host.remove()
-            network.remove(host.namespace)
-        network.remove(self.operator)
-        shutil.rmtree(self.root, ignore_errors=True)
+        with locked(self.root, "changing the lab"):
+            self._remove_hosts()
+            if self.operator in self._state.namespaces():
+                network.remove(self.operator)
+            self._delete(".")
+
+    def _delete(self, *names: str) -> None:
+        """Delete folders of ours, where nothing is mounted in them any more."""
+        for name in names:
+            folder = (self.root / name).resolve()
+            for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines():
+                if Path(line.split()[1]).is_relative_to(folder):
+                    raise LabError(f"{line.split()[1]} is still mounted; nothing was deleted")
+            shutil.rmtree(folder, ignore_errors=True)

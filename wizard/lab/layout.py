@@ -6,9 +6,13 @@ from dataclasses import dataclass
 
 OPERATOR_ADDRESS = "10.77.0.1"
 PREFIX = 24
+NETWORK = "10.77.0.0/24"
 VIRTUAL_ADDRESS = "10.77.0.10"
 PUBLIC_NAME = "registry.lab.internal"
 SHARED = "/mnt/harbor-shared"
+SERVICES = "services"
+# What the services host has from the start; all others are bare.
+SERVICES_PACKAGES = ("postgresql", "redis-server")
 
 
 @dataclass(frozen=True)
@@ -19,9 +23,19 @@ class HostSpec:
     address: str
     suite: str
 
+    @property
+    def extra(self) -> tuple[str, ...]:
+        """The packages it has beyond those of a bare host."""
+        return SERVICES_PACKAGES if self.name == SERVICES else ()
+
+    @property
+    def shares(self) -> bool:
+        """Whether the lab's shared folder is mounted in it."""
+        return self.name.startswith("harbor")
+
 
 HOSTS = (
-    HostSpec("services", "10.77.0.31", "trixie"),
+    HostSpec(SERVICES, "10.77.0.31", "trixie"),
     HostSpec("lb-1", "10.77.0.21", "bookworm"),
     HostSpec("lb-2", "10.77.0.22", "trixie"),
     HostSpec("harbor-1", "10.77.0.11", "bookworm"),

@@ -42,6 +42,11 @@ def port(address: str) -> str:
     return f"v{address.rpartition('.')[2]}"
 
 
+def _hardware_address(address: str) -> str:
+    """Return a host's MAC: it keeps it over a reboot, or its neighbours would not find it."""
+    return "02:77:" + ":".join(f"{int(part):02x}" for part in address.split("."))
+
+
 def join(operator: str, namespace: str, address: str) -> None:
     """Make a host's namespace anew, with `eth0` in it joined to the operator's bridge."""
     remove(namespace)
@@ -52,6 +57,7 @@ def join(operator: str, namespace: str, address: str) -> None:
          "peer", "name", "eth0", "netns", namespace])  # fmt: skip
     run(["ip", "-n", operator, "link", "set", port(address), "master", "br0", "up"])
     run(["ip", "-n", namespace, "link", "set", "lo", "up"])
+    run(["ip", "-n", namespace, "link", "set", "eth0", "address", _hardware_address(address)])
     run(["ip", "-n", namespace, "addr", "add", f"{address}/{PREFIX}", "dev", "eth0"])
     run(["ip", "-n", namespace, "link", "set", "eth0", "up"])
 

@@ -92,7 +92,7 @@ def parse(data: dict[str, Any], source: str, folder: Path | None = None) -> Clus
     try:
         cluster = Cluster.model_validate(data)
     except ValidationError as error:
-        details = [dict(detail) for detail in error.errors(include_url=False)]
+        details: list[dict[str, Any]] = [dict(detail) for detail in error.errors(include_url=False)]
         # A list whose items are wrong is also "too short": the items' own sentences say it all.
         inner = {detail["loc"][:-1] for detail in details}
         found += [_sentence(one) for one in details if one["loc"] not in inner]
@@ -123,16 +123,17 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
+            event = self.peek_event()  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(
                 None, None, "an alias (*) is not allowed in a cluster file", event.start_mark
             )
         self.depth += 1
         if self.depth > MAX_DEPTH:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(
-                None, None, "nested too deeply for a cluster file", self.peek_event().start_mark
+                None, None, "nested too deeply for a cluster file", mark
             )
-        node = super().compose_node(parent, index)  # type: ignore[arg-type]
+        node = super().compose_node(parent, index)
         self.depth -= 1
         return node
 

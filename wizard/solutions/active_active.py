@@ -17,7 +17,7 @@ def plan(cluster: Cluster) -> Plan:
 
     # Every host is looked at before any host is changed.
     for one in cluster.hosts:
-        build.then(one, host.preflight(cluster, one))
+        build.then(one, host.preflight(one))
     checked = [build.then(node, host.room(cluster, node)) for node in cluster.nodes]
     checked += [f"{lb.name}/preflight/address" for lb in cluster.balancers]
 

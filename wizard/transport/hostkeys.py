@@ -53,7 +53,10 @@ class KnownHosts(paramiko.MissingHostKeyPolicy):
         client.set_missing_host_key_policy(self)
 
     def missing_host_key(
-        self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey
+        self,
+        client: paramiko.SSHClient,  # noqa: ARG002 - paramiko's signature
+        hostname: str,
+        key: paramiko.PKey,
     ) -> None:
         """Ask about an unknown key; remember it for the session. Raises `HostKeyError`."""
         unknown = UnknownHost(hostname, key.get_name(), key.fingerprint)

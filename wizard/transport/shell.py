@@ -180,9 +180,9 @@ class Shell:
         while channel.recv_stderr_ready():
             err.feed(channel.recv_stderr(_CHUNK))
         over = channel.closed or channel.eof_received or not self._transport.is_active()
-        if over and not (channel.recv_ready() or channel.recv_stderr_ready()):
-            if out.ended is None or err.ended is None:
-                raise ConnectionLost(f"{self._host}: the connection broke while a step ran")
+        drained = not (channel.recv_ready() or channel.recv_stderr_ready())
+        if over and drained and (out.ended is None or err.ended is None):
+            raise ConnectionLost(f"{self._host}: the connection broke while a step ran")
 
     def _kill(self, group: list[str]) -> None:
         # The shell itself waits for the script: a second channel reaches its process group.

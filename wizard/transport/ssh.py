@@ -46,7 +46,7 @@ class _Transport(paramiko.Transport):
     _preferred_ciphers = (
         "aes128-gcm@openssh.com",
         "aes256-gcm@openssh.com",
-        *(c for c in paramiko.Transport._preferred_ciphers if "gcm" not in c),
+        *(c for c in paramiko.Transport._preferred_ciphers if "gcm" not in c),  # type: ignore[attr-defined]
     )
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -177,7 +177,7 @@ class SSHTransport:
         Detached(self._host.name, self.run).end(unit)
 
     def upload(
-        self, step: str, source: Path, path: str, sha256: str, progress: OnProgress,
+        self, step: str, source: Path, path: str, sha256: str, progress: OnProgress,  # noqa: ARG002
         stop: threading.Event,
     ) -> None:  # fmt: skip
         """Send a file through a channel of its own, go on where it stopped, and check it."""

@@ -1,0 +1,294 @@
+"""The main job on real hosts: from bare machines to a registry that survives the loss of one.
+
+The tests build on each other, in the order in which they stand here.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harbor_wizard import secrets, session
+from harbor_wizard.lab.layout import VIRTUAL_ADDRESS
+from harbor_wizard.text import Masker
+
+from .conftest import EXAMPLE, Operator
+
+pytestmark = pytest.mark.lab
+
+RECORDER = """#!/bin/bash
+# A login shell that keeps what it is given on standard input: what the host really received.
+if [ "$1" = -c ] && [ "$2" = "exec /bin/sh" ]; then
+  tee -a /root/received | /bin/sh
+  exit
+fi
+exec /bin/bash "$@"
+"""
+
+# What a run leaves on a host, but for what prepare draws anew on each node.
+STATE = r"""
+for path in /opt/harbor/harbor.yml /opt/harbor/docker-compose.override.yml /opt/harbor/docker-compose.yml \
+  /opt/harbor/prepare /etc/haproxy /etc/keepalived /etc/systemd/system/harbor.service \
+  /etc/systemd/system/data-registry.mount /etc/sysctl.d/90-harbor-wizard-vip.conf \
+  /usr/local/lib/harbor-wizard /data/secret/keys /data/secret/core /data/secret/registry; do
+  [ ! -e $path ] || find $path -type f -exec sh -c 'stat -c "%n %a %u:%g" "$1"; sha256sum <"$1"' _ {} \;
+done | sort
+for one in docker haproxy keepalived harbor data-registry.mount; do
+  echo "$one $(systemctl is-enabled $one 2>/dev/null) $(systemctl is-active $one)"
+done
+command -v docker >/dev/null && {
+  docker images --format '{{.Repository}}:{{.Tag}}' | sort
+  docker ps --format '{{.Names}} {{.Image}} {{.State}}' | sort
+}
+ls /var/lib/harbor-wizard/lock 2>/dev/null
+ls -d /opt/harbor/input.* 2>/dev/null
+ls /var/lib/harbor-wizard/upload 2>/dev/null
+true
+"""
+HOSTS = ("lb-1", "lb-2", "harbor-1", "harbor-2")
+
+
+def state(operator: Operator) -> dict[str, str]:
+    return {name: operator.lab.hosts[name].run(["sh"], input=STATE) for name in HOSTS}
+
+
+@pytest.fixture(scope="session")
+def kept() -> dict[str, Any]:
+    """What one test leaves for the next ones."""
+    return {}
+
+
+def test_apply_from_bare_hosts_ends_well_and_verify_agrees(operator: Operator, kept: dict[str, Any]) -> None:
+    for name in ("lb-1", "harbor-1"):
+        host = operator.lab.hosts[name]
+        host.run(["sh", "-c", "cat >/usr/local/bin/recorder; chmod 755 /usr/local/bin/recorder"],
+                 input=RECORDER)  # fmt: skip
+        host.run(["usermod", "-s", "/usr/local/bin/recorder", "root"])
+        assert "docker" not in host.run(["ls", "/usr/bin"])
+    done = operator.apply()
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert "Harbor is at https://registry.lab.internal" in done.stdout
+    kept["received"] = {
+        name: operator.lab.hosts[name].run(["cat", "/root/received"]) for name in ("lb-1", "harbor-1")
+    }
+    verified = operator.run("verify", "lab-active-active", "--secrets", str(operator.lab.secrets_file))
+    assert verified.returncode == 0, verified.stdout
+    for what in ("login", "push", "pull"):
+        assert f"✓ {what} through the virtual address" in verified.stdout
+    assert "✓ a token of each node is good on the others" in verified.stdout
+    assert "✓ the nodes share their secrets: 8 of 8" in verified.stdout
+    kept["undisturbed"] = state(operator)
+
+
+def unframed(text: str, mask: Masker) -> tuple[set[str], set[str]]:
+    """Return the scripts and the inputs in what a host got, masked."""
+    scripts, inputs = set(), set()
+    for token in re.findall(r"3<<'HW-SCRIPT-(\w+)'", text):
+        start = re.search(rf"3<<'HW-SCRIPT-{token}'[^\n]*\n", text)
+        assert start is not None
+        rest = text[start.end():]
+        encoded = re.search(rf"<<'HW-INPUT-{token}'[^\n]*\n(.*?)HW-INPUT-{token}\n", text, re.DOTALL)
+        if encoded is not None:
+            inputs.add(mask(base64.b64decode(encoded[1]).decode()))
+            rest = text[encoded.end():]
+        scripts.add(mask(rest.partition(f"HW-SCRIPT-{token}\n")[0]))
+    return scripts, inputs
+
+
+def test_the_preview_of_every_step_is_what_the_hosts_received(
+    operator: Operator, kept: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed = json.loads(operator.run("plan", str(EXAMPLE), "--format", "json").stdout)
+    monkeypatch.setenv("HARBOR_WIZARD_HOME", operator.environment["HARBOR_WIZARD_HOME"])
+    store = session.find("lab-active-active").store
+    known = store.read(secrets.from_file(operator.lab.secrets_file)["passphrase"])
+    key = (operator.lab.root / "tls/registry.key").read_text()
+    mask = Masker([*known.values(), key])
+    for name in ("lb-1", "harbor-1"):
+        scripts, inputs = unframed(kept["received"][name], mask)
+        shown = set()
+        steps = [step for step in printed["steps"] if step["host"] == name]
+        for step in steps:
+            for action in (step["check"], step["apply"], step["verify"]):
+                if action is None or "script" not in action:
+                    continue
+                shown.add(action["script"])
+                if action is step["check"] or step["kind"] != "upload":
+                    # A detached step's script is handed to its unit, as input of what starts it.
+                    where = inputs if action["detached"] else scripts
+                    # These two were so already, by the package and by the other node.
+                    already = step["id"].endswith(("docker/service", "storage/owner"))
+                    assert action["script"] in where or already, step["id"]
+                given = action["input"]
+                if given is not None and "•" not in given and "‹the contents of" not in given:
+                    assert given in inputs, step["id"]
+        for script in scripts - shown:
+            # What keeps a run going (locks, units, part files) stays in the wizard's own folder.
+            assert "/var/lib/harbor-wizard" in script or script == "id -u\n", script
+
+
+def test_a_second_run_changes_nothing_and_restarts_nothing(operator: Operator) -> None:
+    started = "docker ps -q | xargs docker inspect -f '{{.Name}} {{.State.StartedAt}}' | sort"
+    before = [operator.lab.hosts[n].run(["sh", "-c", started]) for n in ("harbor-1", "harbor-2")]
+    done = operator.apply()
+    assert done.returncode == 0
+    assert "nothing to do: all" in done.stdout
+    for name in HOSTS:
+        assert f"{name}: nothing was changed" in done.stdout
+    after = [operator.lab.hosts[n].run(["sh", "-c", started]) for n in ("harbor-1", "harbor-2")]
+    assert before == after
+
+
+@pytest.mark.skipif(shutil.which("skopeo") is None, reason="skopeo is not installed")
+def test_a_real_client_logs_in_pushes_and_pulls(operator: Operator, tmp_path: Path) -> None:
+    certificates = tmp_path / "certs"
+    certificates.mkdir()
+    shutil.copy(operator.lab.root / "tls/ca.crt", certificates / "ca.crt")
+    image = tmp_path / "image.tar"
+    _image(image)
+    auth = tmp_path / "auth.json"
+    password = secrets.from_file(operator.lab.secrets_file)["harbor_admin_password"]
+    there = f"docker://{VIRTUAL_ADDRESS}/library/real:v1"
+    login = subprocess.run(
+        operator.lab.wrap(["skopeo", "login", "--authfile", str(auth), "--cert-dir", str(certificates),
+                           "--username", "admin", "--password-stdin", VIRTUAL_ADDRESS]),
+        input=password, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert login.returncode == 0, login.stderr
+    policy = ["--insecure-policy"]
+    common = ["--authfile", str(auth)]
+    pushed = operator.lab.execute(["skopeo", *policy, "copy", *common, "--dest-cert-dir", str(certificates),
+                                   f"docker-archive:{image}", there])  # fmt: skip
+    assert pushed.returncode == 0, pushed.stderr
+    pulled = operator.lab.execute(["skopeo", *policy, "copy", *common, "--src-cert-dir", str(certificates),
+                                   there, f"oci:{tmp_path / 'out'}:v1"])  # fmt: skip
+    assert pulled.returncode == 0, pulled.stderr
+    assert (tmp_path / "out/index.json").is_file()
+
+
+def _image(path: Path) -> None:
+    import tarfile
+
+    from harbor_wizard.lab.standin.build import write_archive
+
+    layer = path.with_suffix(".layer")
+    with tarfile.open(layer, "w") as tar:
+        tar.add(Path(__file__), "test.py")
+    plain = path.with_suffix(".all")
+    with plain.open("wb") as stream:
+        write_archive(stream, layer, layer.read_bytes(), "v1")
+    # One image is enough: the archive's first one.
+    with tarfile.open(plain) as every, tarfile.open(path, "w") as one:
+        manifest = every.extractfile("manifest.json")
+        assert manifest is not None
+        only = json.loads(manifest.read())[:1]
+        for member in every:
+            if member.name == "manifest.json":
+                continue
+            one.addfile(member, every.extractfile(member))
+        import io
+
+        text = json.dumps(only).encode()
+        about = tarfile.TarInfo("manifest.json")
+        about.size = len(text)
+        one.addfile(about, io.BytesIO(text))
+
+
+def longest_gap(operator: Operator, break_it: Any, seconds: int = 20) -> float:
+    """Pull through the virtual address while something breaks; return the longest gap."""
+    arguments = operator.lab.wrap([sys.executable, str(Path(__file__).parent / "pull_loop.py"), VIRTUAL_ADDRESS,
+                                   "registry.lab.internal", str(operator.lab.root / "tls/ca.crt"), str(seconds)])  # fmt: skip
+    password = secrets.from_file(operator.lab.secrets_file)["harbor_admin_password"]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as loop:
+        assert loop.stdin is not None
+        assert loop.stdout is not None
+        loop.stdin.write(password + "\n")
+        loop.stdin.flush()
+        assert loop.stdout.readline().strip() == "ready"
+        time.sleep(3)
+        break_it()
+        answer = loop.stdout.readline().split()
+    print("longest gap, good, failed:", *answer)
+    assert int(answer[1]) > 10
+    return float(answer[0])
+
+
+def holder(operator: Operator) -> str:
+    done = operator.run("status", "lab-active-active", "--output", "json")
+    (only,) = json.loads(done.stdout)["holders"]
+    return str(only)
+
+
+def wait_until_well(operator: Operator, seconds: float = 150) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        done = operator.run("status", "lab-active-active")
+        if done.returncode == 0:
+            return
+        assert time.monotonic() < deadline, done.stdout
+        time.sleep(2)
+
+
+def test_pulls_go_on_when_the_balancer_that_holds_the_address_is_cut_off(operator: Operator) -> None:
+    host = operator.lab.hosts[holder(operator)]
+    try:
+        assert longest_gap(operator, host.cut) <= 5
+    finally:
+        host.mend()
+    wait_until_well(operator)
+
+
+def test_pulls_go_on_when_a_harbor_node_stops(operator: Operator) -> None:
+    for name in ("harbor-1", "harbor-2"):
+        host = operator.lab.hosts[name]
+        gap = longest_gap(operator, lambda host=host: host.run(["systemctl", "stop", "harbor"]))
+        assert gap <= 5, name
+        host.run(["systemctl", "start", "harbor"])
+        wait_until_well(operator)
+
+
+def test_a_rebooted_harbor_host_comes_back_by_itself(operator: Operator) -> None:
+    host = operator.lab.hosts["harbor-2"]
+    before = host.leader()
+    host.reboot()
+    deadline = time.monotonic() + 60
+    while host.leader() in (before, None):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    wait_until_well(operator)
+    done = operator.apply()
+    assert done.returncode == 0
+    assert "nothing to do" in done.stdout
+
+
+def test_killed_at_its_worst_moments_it_resumes_to_the_same_state(
+    operator: Operator, kept: dict[str, Any]
+) -> None:
+    operator.lab.fresh()
+    operator.lab.up()
+
+    def running(step: str) -> Any:
+        return lambda event: event.get("step") == step and event.get("state") == "running"
+
+    moments = {
+        "between two steps": lambda e: e.get("step") == "harbor-1/docker/service" and e.get("state") in ("done", "already so"),
+        "in the upload": lambda e: e["event"] == "Progress" and e["host"] == "harbor-1" and 0 < e["done"] < e["total"],
+        "in docker load": running("harbor-1/harbor/images"),
+        "in prepare": running("harbor-1/harbor/prepare"),
+    }  # fmt: skip
+    for moment, wanted in moments.items():
+        assert operator.kill_when(wanted), moment
+        if moment.startswith("in docker") or moment == "in prepare":
+            time.sleep(0.5)
+    done = operator.run("resume", "lab-active-active", "--yes", "--secrets", str(operator.lab.secrets_file))
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert state(operator) == kept["undisturbed"]
+    wait_until_well(operator)

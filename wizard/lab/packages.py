@@ -1,0 +1,60 @@
+"""A package repository for the hosts, which have no way out, fetched once per Debian version."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from harbor_wizard.lab.base import Log, base, listed_sources
+from harbor_wizard.lab.command import run
+
+MOUNTED = "/srv/lab-packages"
+
+_COMMON = ("docker.io", "docker-compose", "haproxy", "keepalived", "nfs-common", "skopeo", "curl",
+           "python3-minimal")  # fmt: skip
+OFFERED = {"bookworm": _COMMON, "trixie": (*_COMMON, "docker-cli")}
+_HOST_SOURCES = f"deb [trusted=yes] file:{MOUNTED} ./\n"
+
+
+def place(suite: str, cache: Path) -> Path:
+    """Return where the repository is, or will be: another list of packages, another folder."""
+    mark = hashlib.sha256(" ".join(OFFERED[suite]).encode()).hexdigest()[:6]
+    return cache / f"packages-{suite}-{mark}"
+
+
+def packages(suite: str, cache: Path, log: Log) -> Path:
+    """Return the repository for hosts of a Debian version, made on the first call."""
+    done = place(suite, cache)
+    if done.exists():
+        return done
+    root = base(suite, cache, log)
+    log(f"fetching packages for Debian {suite}")
+    part = done.with_suffix(".part")
+    work = cache / f"apt-{suite}"
+    shutil.rmtree(part, ignore_errors=True)
+    (part / "partial").mkdir(parents=True)
+    (work / "lists/partial").mkdir(parents=True, exist_ok=True)
+    options = [
+        f"-oDir::Etc::sourcelist={listed_sources(suite, cache)}",
+        "-oDir::Etc::sourceparts=/dev/null",
+        f"-oDir::State::lists={work}/lists", f"-oDir::State::status={root}/var/lib/dpkg/status",
+        f"-oDir::Cache={work}", f"-oDir::Cache::archives={part}",
+        "-oAPT::Sandbox::User=root", "-oDebug::NoLocking=true",
+    ]  # fmt: skip
+    run(["apt-get", *options, "update"], timeout=300)
+    run(["apt-get", *options, "install", "-y", "--download-only", "--no-install-recommends",
+         *OFFERED[suite]], timeout=900)  # fmt: skip
+    shutil.rmtree(part / "partial", ignore_errors=True)
+    (part / "lock").unlink(missing_ok=True)
+    index = run(["dpkg-scanpackages", "--multiversion", str(part)], timeout=300)
+    (part / "Packages").write_text(index.replace(f"{part}/", "./"), encoding="utf-8")
+    part.rename(done)
+    return done
+
+
+def settle(root: Path) -> None:
+    """Give a host's root file system the lab's repository as its only package source."""
+    for listed in (root / "etc/apt/sources.list.d").glob("*"):
+        listed.unlink()
+    (root / "etc/apt/sources.list").write_text(_HOST_SOURCES, encoding="utf-8")

@@ -1,0 +1,128 @@
+"""The questions without a full screen: one after the other, saved after each answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import questionary
+from harbor_wizard import questions
+from harbor_wizard import session as sessions
+from harbor_wizard.errors import HarborWizardError, Interrupted
+from harbor_wizard.model.cluster import Solution
+from harbor_wizard.questions import Data, Question
+from harbor_wizard.session import Session
+from harbor_wizard.solutions import is_built
+
+Check = Callable[[str], bool | str]
+
+
+def ask_all(name: str | None) -> Session:
+    """Make a session, or take one up, and ask its questions.
+
+    Raises `Interrupted` on Ctrl+C, with how to go on.
+    """
+    try:
+        chosen = name or questionary.text("The session's name:", validate=_good_name).unsafe_ask()
+    except KeyboardInterrupt:
+        raise Interrupted("nothing was made") from None
+    session = sessions.create(chosen, Path.cwd())
+    data = session.answers() or questions.fresh(session.name)
+    try:
+        _ask(session, data)
+    except KeyboardInterrupt:
+        session.save_answers(data)
+        raise Interrupted(
+            "all answers so far are saved; go on with: "
+            f"harbor-wizard new --plain {session.name}, or harbor-wizard resume {session.name}"
+        ) from None
+    return session
+
+
+def _good_name(name: str) -> bool | str:
+    try:
+        sessions.create(name, Path.cwd())
+    except HarborWizardError as error:
+        return str(error)
+    return True
+
+
+def _ask(session: Session, data: Data) -> None:
+    session.save_answers(data)
+    for section in questions.SECTIONS:
+        for question in questions.QUESTIONS:
+            # What is asked depends on the answers before, so it is looked at one by one.
+            if question.section == section and question.kind != "secret" and question.when(data):
+                question.store(data, _answer(question, data, session))
+                session.save_answers(data)
+        if section == "topology":
+            _ask_hosts(session, data)
+    for problem in questions.problems(data, session.folder):
+        questionary.print(f"! {problem.sentence(data)}")
+
+
+def _answer(question: Question, data: Data, session: Session) -> str:
+    """Ask one question until its answer is right; the present answer is offered."""
+    present = question.answer(data) or question.default
+    about = f"{question.label} – {question.help}:"  # noqa: RUF001 - a dash, as in a sentence
+    if question.choices:
+        return str(
+            questionary.select(
+                about, choices=_choices(question), default=present or None
+            ).unsafe_ask()
+        )
+
+    def check(text: str) -> bool | str:
+        return questions.check(question, text, data, session.folder) or True
+
+    return str(questionary.text(about, default=present, validate=check).unsafe_ask())
+
+
+def _choices(question: Question) -> list[questionary.Choice]:
+    made = []
+    for word in question.choices:
+        built = question.path != "solution" or is_built(Solution(word))
+        reason = None if built else "not built yet in this version"
+        made.append(questionary.Choice(word, disabled=reason))
+    return made
+
+
+def _ask_hosts(session: Session, data: Data) -> None:
+    """Ask about hosts, one after the other, until there are no more."""
+    hosts: list[Data] = data.setdefault("hosts", [])
+    for host in hosts:
+        questionary.print(f"  {host.get('name')} {host.get('address')} {host.get('roles')}")
+    more = not hosts or questionary.confirm("Add another host?", default=False).unsafe_ask()
+    while more:
+        host = _ask_host(len(hosts), data)
+        hosts.append(host)
+        session.save_answers(data)
+        enough = questions.reason_at("hosts", questions.problems(data)) is None
+        more = questionary.confirm("Add another host?", default=not enough).unsafe_ask()
+
+
+def _ask_host(index: int, data: Data) -> Data:
+    host: Data = {}
+    for question in questions.HOST_QUESTIONS:
+        about = f"Host {index + 1}, {question.label.lower()} – {question.help}:"  # noqa: RUF001
+        answer: Any
+        if question.choices:
+            # There is no try at the hosts here, so the system has to be said.
+            words = [word for word in question.choices if word != "find out"]
+            answer = questionary.select(about, choices=words).unsafe_ask()
+        else:
+            answer = questionary.text(about, validate=_host_check(question, host, index, data))
+            answer = answer.unsafe_ask()
+        question.store(host, str(answer))
+    return host
+
+
+def _host_check(question: Question, host: Data, index: int, data: Data) -> Check:
+    def check(text: str) -> bool | str:
+        tried = dict(host)
+        question.store(tried, text)
+        reason = questions.host_reasons(tried, index, data).get(question.path)
+        return reason if reason is not None else True
+
+    return check
