@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harbor_wizard.lab import cgroup, requirements
+from harbor_wizard.lab import cgroup, network, requirements
 from harbor_wizard.lab.errors import LabError
 from harbor_wizard.lab.host import LabHost
 from harbor_wizard.lab.lab import Lab
@@ -145,6 +147,24 @@ def test_another_lab_does_not_take_over_this_ones_namespaces(lab: Lab, tmp_path:
         other.up(bring_installer=False)
     other.down()
     assert all(lab.status().values())
+
+
+@pytest.mark.parametrize("seconds", [0.4, 1.0, 2.0])
+def test_an_up_that_was_killed_is_taken_down_without_a_trace(tmp_path: Path, seconds: float) -> None:
+    root = tmp_path / "root"
+    program = (
+        "from pathlib import Path; from harbor_wizard.lab.lab import Lab; "
+        f"Lab(Path({str(root)!r})).up(bring_installer=False)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL) as making:
+        time.sleep(seconds)
+        making.kill()
+    killed = Lab(root)
+    killed.down()
+    assert not root.exists()
+    assert str(root) not in Path("/proc/mounts").read_text()
+    mine = {one.namespace for one in killed.hosts.values()} | {killed.operator}
+    assert not mine & network.namespaces()
 
 
 def test_a_folder_that_is_no_lab_is_left_alone(tmp_path: Path) -> None:

@@ -98,6 +98,7 @@ class LabHost:
 
         Raises `LabError` where the host was never made, or the lab's network is gone.
         """
+        self._from_outside()
         if self.leader() is not None:
             return
         if not self._made.exists() or self._operator not in network.namespaces():
@@ -137,6 +138,14 @@ class LabHost:
             "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
         }
 
+    def _from_outside(self) -> None:
+        # Mounts that are made or undone in there would not be seen outside.
+        if network.inside([self._operator]):
+            raise LabError(
+                f"{self.spec.name} is switched on and off from outside of the lab, "
+                "not by “harbor-wizard lab exec”"
+            )
+
     def _supervisor(self) -> int | None:
         """Return our supervisor's process id, where it lives and is really ours."""
         try:
@@ -165,6 +174,7 @@ class LabHost:
 
     def kill(self) -> None:
         """Cut the power: no process of the host lives on, and none of its addresses answers."""
+        self._from_outside()
         supervisor, leader = self._supervisor(), self.leader()
         if supervisor is not None:
             with contextlib.suppress(ProcessLookupError):

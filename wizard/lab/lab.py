@@ -95,8 +95,8 @@ class Lab:
     def _boot(self, host: LabHost, sudo_password: str) -> None:
         if host.leader() is not None:
             return
-        host.make(sudo_password, self._log)
         self._state.claim(host.namespace)
+        host.make(sudo_password, self._log)
         self._log(f"booting {host.spec.name} ({host.spec.address}, Debian {host.spec.suite})")
         host.boot()
 

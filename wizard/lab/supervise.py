@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from harbor_wizard.lab import cgroup, network
+from harbor_wizard.lab.errors import LabError
 
 _REBOOT = 133  # what systemd-nspawn ends with when the host wants to be booted again
 
@@ -53,7 +54,11 @@ def supervise(folder: Path) -> None:
     pid_file(folder).write_text(str(os.getpid()), encoding="utf-8")
     launch = Launch.read(folder)
     while True:
-        network.join(launch.operator, launch.name, launch.address)
+        try:
+            network.join(launch.operator, launch.name, launch.address)
+        except LabError:  # the lab was taken down while this process was starting
+            network.remove(launch.name)
+            raise
         if cut_marker(folder).exists():
             network.set_port(launch.operator, launch.address, up=False)
         groups = cgroup.make(launch.name)
