@@ -141,11 +141,11 @@ class AccessScreen(WizardScreen):
             shown = found.name if found else f"✗ {event.about}: not supported"
             table.update_cell(event.host, "os", cell(shown), update_width=True)
             for host in self.work.data.get("hosts") or []:
-                if found and host.get("name") == event.host:
-                    if host.get("platform") != found.name:
-                        host["platform"] = found.name
-                        self.work.changed()
-                        self.answers_changed()
+                here = host.get("name") == event.host
+                if found and here and host.get("platform") != found.name:
+                    host["platform"] = found.name
+                    self.work.changed()
+                    self.answers_changed()
         if event.login:
             table.update_cell(event.host, "user", cell(event.login), update_width=True)
 

@@ -67,6 +67,7 @@ class WizardApp(App[int]):
         self._saving: Timer | None = None
         self._back_to: str | None = None
         self._leaving = False
+        self._beginning = False
         self._told_end: RunControl | None = None
         self.work: Work | None = None
         self.control: RunControl | None = None
@@ -131,6 +132,8 @@ class WizardApp(App[int]):
         if self.control is not None and not self.control.over:
             return self.control.mark
         assert self.work is not None  # noqa: S101 - asked by screens of an open session only
+        if self.control is not None and self.control.rehearsal:
+            return f"REHEARSAL ended, {self.work.standing()}"
         return self.work.standing()
 
     # The walk.
@@ -209,9 +212,22 @@ class WizardApp(App[int]):
 
     # The run.
 
-    @in_worker(group="begin", exclusive=True)
-    async def begin(self, *, rehearsal: bool) -> None:
-        """Begin a run or a rehearsal, after what has to be asked before."""
+    def begin(self, *, rehearsal: bool) -> None:
+        """Begin a run or a rehearsal, after what has to be asked before; one at a time."""
+        if self._beginning:
+            self.notify("one moment, a run is being begun", markup=False)
+            return
+        self._beginning = True
+        self._begin(rehearsal=rehearsal)
+
+    @in_worker(group="begin")
+    async def _begin(self, *, rehearsal: bool) -> None:
+        try:
+            await self._begin_after_questions(rehearsal=rehearsal)
+        finally:
+            self._beginning = False
+
+    async def _begin_after_questions(self, *, rehearsal: bool) -> None:
         work = self.work
         if work is None or (self.control is not None and not self.control.over):
             self.notify("a run is under way already", markup=False)
@@ -238,7 +254,8 @@ class WizardApp(App[int]):
         )  # fmt: skip
         self.control.start()
         work.pass_by("Preview")
-        self._show("Run")
+        if isinstance(self.screen, WizardScreen):
+            self._show("Run")
 
     async def _sure(self, plan: Plan) -> bool:
         def check(text: str) -> str | None:
@@ -383,7 +400,7 @@ def missing_secrets(work: Work, plan: Plan) -> list[str]:
 
 def run(name: str | None = None, start: str | None = None) -> int:
     """Show the wizard, and return the exit code. `name` is a session's."""
-    constants.LOG_FILE = None  # it would keep what is typed, secrets too
+    constants.LOG_FILE = None  # type: ignore[misc] # it would keep what is typed, secrets too
     app = WizardApp(name, start)
     code = app.run()
     if app.last_words:

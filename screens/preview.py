@@ -105,7 +105,7 @@ class PreviewScreen(WizardScreen):
                 name = step.file.path.rpartition("/")[2] if step.file else step.title
                 self._leaves.append(branch.add_leaf(cell(f"{step.kind} {name}"), step))
         tree.focus()
-        tree.move_cursor(self._leaves[0])
+        self.call_after_refresh(tree.move_cursor, self._leaves[0])
         buttons = self.query_one("#next", Button)
         buttons.label = Content(f"Run {len(plan.steps)} steps…")
         self.query_one("#reason", Static).update("r rehearses it: no host is touched")

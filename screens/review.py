@@ -7,10 +7,10 @@ from typing import Any
 from harbor_wizard import questions
 from harbor_wizard.screens.base import WizardScreen
 from harbor_wizard.screens.state import Work
-from harbor_wizard.screens.widgets import cell
+from harbor_wizard.screens.widgets import cell, say
 from textual import on
 from textual.app import ComposeResult
-from textual.widgets import DataTable
+from textual.widgets import DataTable, Static
 
 
 def rows(work: Work) -> list[tuple[str, str, str, str, str]]:
@@ -74,6 +74,7 @@ class ReviewScreen(WizardScreen):
             bad = any(one == path or one.startswith(f"{path}.") for one in wrong)
             table.add_row(cell(f"{'✗ ' if bad else ''}{label}"), cell(value), cell(origin))
         table.focus()
+        say(self.query_one("#about", Static), "Enter goes to where it is answered, and back here")
 
     def closed(self) -> str | None:
         """All has to be right before the plan is made."""

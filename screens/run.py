@@ -16,7 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import DataTable, Log, Static
 
-_BAR = 22
+_BAR = 12
 
 
 def bar(done: int, total: int, width: int = _BAR) -> str:
@@ -91,7 +91,7 @@ class RunScreen(WizardScreen):
         """Fill the table, and follow the run."""
         table = self.query_one(DataTable)
         for title in ("host", "state", "step", "now", "time"):
-            table.add_column(title, key=title, width={"now": 28, "state": 11}.get(title))
+            table.add_column(title, key=title, width={"now": 24, "state": 11, "step": 5}.get(title))
         control = self._control
         if control is None:
             self.query_one("#overall", Static).update(

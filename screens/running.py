@@ -95,9 +95,8 @@ class RunView:
             case Progress():
                 share = 100 * event.done // max(event.total, 1)
                 left = (event.total - event.done) / event.rate if event.rate else 0
-                title = self._plan.step(event.step).title
                 self.hosts[event.host].now = (
-                    f"{title[:24]} {share}% {human_rate(event.rate)} {human_seconds(left)} left"
+                    f"↑ {share}% {human_rate(event.rate)} {human_seconds(left)} left"
                 )
             case HostChanged():
                 self._host(event)

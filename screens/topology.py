@@ -10,7 +10,6 @@ from harbor_wizard.screens.dialogs import ConfirmDialog, HostDialog, PasteDialog
 from harbor_wizard.screens.widgets import Form, cell, say
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.widgets import DataTable, Static
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from harbor_wizard.questions import SECTIONS, Section
 from harbor_wizard.screens.state import Work
 from textual.content import Content
@@ -13,8 +11,7 @@ STEPS = ("Solution", "Topology", "Access", "Services", "Review", "Preview", "Run
 
 def section_of(step: str) -> Section | None:
     """Return the section of questions that a screen asks, or None."""
-    name = step.lower()
-    return cast(Section, name) if name in SECTIONS else None
+    return next((one for one in SECTIONS if one == step.lower()), None)
 
 
 def state_of(work: Work, step: str, here: str) -> str:

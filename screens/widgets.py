@@ -101,7 +101,8 @@ class Choice(Static, can_focus=True):
             Content.styled(f"● {one}", "bold") if one == self.value else Content(f"○ {one}")
             for one in self.choices
         ]
-        return Content("  ").join(words)
+        gap = 2 if sum(len(word) + 2 for word in words) < 48 else 1
+        return Content(" " * gap).join(words)
 
     def watch_value(self, value: str) -> None:
         """Draw it again, and tell."""
@@ -157,6 +158,13 @@ class Field(Vertical):
         if self.question.choices:
             return self.query_one(Choice).value
         return self.query_one(Line).value
+
+    def set(self, text: str) -> None:
+        """Put an answer into the field."""
+        if self.question.choices:
+            self.query_one(Choice).value = text or self.question.default
+        else:
+            self.query_one(Line).value = text
 
     @on(Input.Changed)
     @on(Choice.Changed)
@@ -218,7 +226,10 @@ class Form(Vertical):
             question.store(work.data, event.text)
             work.changed()
         for field in self.query(Field):
-            field.display = field.question.when(work.data)
+            asked = field.question.when(work.data)
+            if asked and not field.display and field.question.kind != "secret":
+                field.set(field.question.answer(work.data))
+            field.display = asked
         self.post_message(self.Changed(question))
 
     def on_descendant_blur(self) -> None:
@@ -235,7 +246,7 @@ class Form(Vertical):
             question, text = field.question, field.text
             if question.kind == "secret":
                 reason = questions.check(question, text, data, folder)
-            elif text.strip() or not only_typed:
+            elif not only_typed or (text.strip() and question.path != "redis"):
                 exact = [one for one in found if one.path == question.path]
                 below = questions.reason_at(question.path, found) if "." in question.path else None
                 reason = exact[0].reason if exact else below

@@ -65,7 +65,7 @@ def _ask(session: Session, data: Data) -> None:
 def _answer(question: Question, data: Data, session: Session) -> str:
     """Ask one question until its answer is right; the present answer is offered."""
     present = question.answer(data) or question.default
-    about = f"{question.label} – {question.help}:"  # noqa: RUF001 - a dash, as in a sentence
+    about = f"{question.label} – {question.help}:"
     if question.choices:
         return str(
             questionary.select(
@@ -105,7 +105,7 @@ def _ask_hosts(session: Session, data: Data) -> None:
 def _ask_host(index: int, data: Data) -> Data:
     host: Data = {}
     for question in questions.HOST_QUESTIONS:
-        about = f"Host {index + 1}, {question.label.lower()} – {question.help}:"  # noqa: RUF001
+        about = f"Host {index + 1}, {question.label.lower()} – {question.help}:"
         answer: Any
         if question.choices:
             # There is no try at the hosts here, so the system has to be said.

@@ -244,7 +244,7 @@ QUESTIONS: tuple[Question, ...] = (
     _of(Access, "access.user", "access", "User"),
     _of(Access, "access.port", "access", "Port", number=True),
     _of(Access, "access.key", "access", "Private key", "path"),
-    _flag("access.password", "access", "Log in by password",
+    _flag("access.password", "access", "By password",
           "yes where no key serves; the password itself is asked for and kept encrypted",
           yes=_SSH_PASSWORD),
     Question("access.password", "access", "Login password", "the login's password on the hosts",
@@ -260,7 +260,7 @@ QUESTIONS: tuple[Question, ...] = (
     _of(Cluster, "release", "services", "Harbor", "choice", choices=tuple(RELEASES),
         default=NEWEST),
     _of(Installer, "installer.file", "services", "Installer file", "path"),
-    _of(Installer, "installer.url", "services", "… or its URL"),
+    _of(Installer, "installer.url", "services", "… or its URL", example="https://…"),
     _of(Installer, "installer.sha256", "services", "… its SHA-256", example="64 digits"),
     _of(Tls, "tls.mode", "services", "TLS ends", "choice", default="terminate",
         choices=("terminate", "passthrough", "none"), write=_set_tls_mode,
@@ -290,7 +290,7 @@ QUESTIONS: tuple[Question, ...] = (
           "yes where Redis asks for a password", yes=_REDIS_PASSWORD),
     Question("redis.password", "services", "Redis password", "Redis' password", "secret",
              _REDIS_PASSWORD, when=_has("redis.password")),
-    Question("storage.type", "services", "Images are kept in",
+    Question("storage.type", "services", "Images kept in",
              "a mounted shared file system, an NFS export, or an S3 bucket", "choice",
              "filesystem", choices=("filesystem", "nfs", "s3"), write=_set_storage),
     _of(FilesystemStorage, "storage.path", "services", "Shared folder",
@@ -314,7 +314,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("admin_password", "services", "Admin password",
              "the admin's first password; drawn where it is left empty", "secret",
              "secret:harbor_admin_password"),
-    Question(PASSPHRASE, "services", "Session passphrase",
+    Question(PASSPHRASE, "services", "Passphrase",
              "it encrypts the secrets that this session keeps; asked for again before a run",
              "secret", PASSPHRASE),
 )  # fmt: skip
@@ -397,8 +397,8 @@ class Problem:
             return f"{where}: is not known yet; try the hosts with Ctrl+T, or choose it in Topology"
         reason = re.sub(r"hosts\[(\d+)\]", lambda at: _host_name(data, int(at[1])), self.reason)
         # The field is in front of the operator: what it is for does not have to be said again.
-        short = re.sub(r"^is missing; expected .*, for example ", "is missing, for example ", reason)
-        return f"{where}: {short}"
+        reason = re.sub(r"^is missing; expected .*, for example ", "is missing, e.g. ", reason)
+        return f"{where}: {reason}"
 
 
 _SECTION_OF: dict[str, Section] = {

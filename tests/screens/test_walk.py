@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 import yaml
+from harbor_wizard import run
 from harbor_wizard import session as sessions
 from harbor_wizard.screens.app import WizardApp
 from harbor_wizard.screens.base import WizardScreen
 from harbor_wizard.screens.running import RunControl
 from harbor_wizard.screens.widgets import Field, Line
 from harbor_wizard.session import Session
+from harbor_wizard.transport.base import Call, Result
+from harbor_wizard.transport.rehearsal import RehearsalTransport
+from textual.events import Paste
 from textual.pilot import Pilot
 from textual.widgets import Button, DataTable, Static
 
@@ -43,7 +47,9 @@ def saved(folder: Path, **changes: Any) -> Session:
 
 
 async def write(pilot: Pilot[int], text: str) -> None:
-    await pilot.press(*text)
+    """Give a text as a terminal does that pastes it; key by key takes Pilot 0.1 s each."""
+    pilot.app.post_message(Paste(text))
+    await pilot.pause()
 
 
 async def until(pilot: Pilot[int], step: str) -> WizardScreen:
@@ -77,13 +83,14 @@ async def fill(pilot: Pilot[int], path: str, text: str) -> None:
     await pilot.pause()
 
 
-async def test_forwards_from_nothing_to_a_finished_rehearsal(folder: Path) -> None:
+async def test_forwards_from_nothing_to_a_finished_rehearsal(  # noqa: PLR0915 - one walk
+    folder: Path,
+) -> None:
     app = WizardApp(rehearsal_speed=200)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
         await pilot.press("n")
-        await write(pilot, "prod-eu")
-        await pilot.press("enter")
+        await pilot.press(*"prod-eu", "enter")
 
         await until(pilot, "Solution")
         assert "Choose a solution" in reason(app)
@@ -96,17 +103,14 @@ async def test_forwards_from_nothing_to_a_finished_rehearsal(folder: Path) -> No
         await fill(pilot, "virtual_address.address", "10.77.0.10/24")
         await pilot.press("ctrl+o", "p")
         await pilot.pause()
-        for number, address in enumerate((21, 22, 11, 12)):
-            if number:
-                await pilot.press("enter")
-            await write(pilot, f"10.77.0.{address}")
+        await write(pilot, "\n".join(f"10.77.0.{last}" for last in (21, 22, 11, 12)))
         await pilot.press("ctrl+n")
         await pilot.pause()
         assert app.screen.query_one(DataTable).row_count == 4
         for _ in range(4):  # say what runs there, host by host
             await pilot.press("e")
             await pilot.pause()
-            await pilot.press("tab", "tab", "tab", "tab", "right", "ctrl+n")
+            await pilot.press("up", "up", "up", "right", "ctrl+n")
             await pilot.pause()
             await pilot.press("down")
         assert reason(app) == ""
@@ -268,3 +272,48 @@ async def test_a_real_run_asks_for_the_name_first(folder: Path) -> None:
         await pilot.press("escape")
         await until(pilot, "Preview")
     assert app.control is None
+
+
+async def test_a_failed_step_is_tried_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = {"lb-1/haproxy/package"}
+
+    class Failing(RehearsalTransport):
+        def detach(self, call: Call, *others: Any) -> Result:
+            if call.step in broken:
+                return Result(1, "", "E: Could not get lock /var/lib/dpkg/lock [/b]")
+            return super().detach(call, *others)
+
+    def connector(session: Session, speed: float) -> Any:
+        return lambda host: Failing(host, session.path / "rehearsal", speed)
+
+    monkeypatch.setattr(run, "rehearsal_connector", connector)
+    saved(folder)
+    app = WizardApp("prod-eu", "preview", rehearsal_speed=200)
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, "Preview")
+        await pilot.press("r")
+        await until(pilot, "Run")
+        shown = app.screen.query_one("#failure", Static)
+        for _ in range(200):
+            if shown.display:
+                break
+            await pilot.pause(0.05)
+        assert "r Retry" in str(shown.content)
+        assert "lb-1" in str(shown.content)
+        await pilot.resize_terminal(20, 5)
+        await pilot.pause(0.15)
+        await pilot.resize_terminal(*SIZE)
+        broken.clear()
+        await pilot.press("r")
+        await until(pilot, "Report")
+        text = str(app.screen.query_one("#report Static", Static).content)
+        assert "All steps are done" in text
+
+
+def test_the_core_does_not_know_the_screens() -> None:
+    wizard = Path(__file__).parents[2] / "wizard"
+    for path in wizard.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert "import textual" not in text
+        assert "from textual" not in text
+        assert "harbor_wizard.screens" not in text or path.name == "cli.py"
