@@ -5,6 +5,13 @@ from __future__ import annotations
 import threading
 from typing import Any, ClassVar
 
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import DataTable, Static
+
 from harbor_wizard import platforms, questions, run
 from harbor_wizard.errors import ClusterError, HarborWizardError, SecretsError
 from harbor_wizard.model.cluster import Cluster, Host
@@ -13,12 +20,6 @@ from harbor_wizard.screens.widgets import Form, cell
 from harbor_wizard.secrets import SecretValues
 from harbor_wizard.text import printable
 from harbor_wizard.transport.base import Call, Phase
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.content import Content
-from textual.message import Message
-from textual.widgets import DataTable, Static
 
 _LOOK = '. /etc/os-release; echo "$ID $VERSION_ID"; id -un; echo "${SUDO_USER:-}"\n'
 

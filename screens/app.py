@@ -7,6 +7,14 @@ import sys
 import threading
 from typing import ClassVar
 
+from rich.segment import Segments
+from rich.traceback import Traceback
+from textual import constants
+from textual import work as in_worker
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.timer import Timer
+
 from harbor_wizard import run as runs
 from harbor_wizard import session as sessions
 from harbor_wizard.engine.runner import Outcome
@@ -28,13 +36,6 @@ from harbor_wizard.screens.state import Work
 from harbor_wizard.screens.topology import TopologyScreen
 from harbor_wizard.secrets import PASSPHRASE, SecretValues, draw
 from harbor_wizard.transport.hostkeys import UnknownHost
-from rich.segment import Segments
-from rich.traceback import Traceback
-from textual import constants
-from textual import work as in_worker
-from textual.app import App
-from textual.binding import Binding, BindingType
-from textual.timer import Timer
 
 _SAVE_AFTER = 0.2
 _DRAW_EVERY = 0.1

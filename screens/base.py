@@ -5,10 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, ClassVar
 
-from harbor_wizard.screens import walk
-from harbor_wizard.screens.dialogs import HelpDialog
-from harbor_wizard.screens.state import Work
-from harbor_wizard.screens.widgets import Field, Form, say
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,6 +12,11 @@ from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus
 from textual.screen import Screen
 from textual.widgets import Button, Footer, Static
+
+from harbor_wizard.screens import walk
+from harbor_wizard.screens.dialogs import HelpDialog
+from harbor_wizard.screens.state import Work
+from harbor_wizard.screens.widgets import Field, Form, say
 
 if TYPE_CHECKING:
     from harbor_wizard.screens.app import WizardApp

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
-from harbor_wizard import questions
-from harbor_wizard.screens.widgets import Field, Line, SecretLine
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -14,6 +12,9 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static, TextArea
+
+from harbor_wizard import questions
+from harbor_wizard.screens.widgets import Field, Line, SecretLine
 
 Check = Callable[[str], str | None]
 

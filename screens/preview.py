@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Button, Static, TextArea, Tree
+from textual.widgets.tree import TreeNode
+
 from harbor_wizard import show
 from harbor_wizard.errors import HarborWizardError
 from harbor_wizard.files import write_atomically
@@ -12,13 +20,6 @@ from harbor_wizard.screens.base import WizardScreen
 from harbor_wizard.screens.dialogs import AskDialog
 from harbor_wizard.screens.widgets import cell
 from harbor_wizard.step import Step
-from textual import on
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.content import Content
-from textual.widgets import Button, Static, TextArea, Tree
-from textual.widgets.tree import TreeNode
 
 
 def shown(step: Step) -> str:

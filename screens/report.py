@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.widgets import Static
+
 from harbor_wizard import report
 from harbor_wizard.engine.runner import Outcome
 from harbor_wizard.files import write_atomically
@@ -11,9 +15,6 @@ from harbor_wizard.output import human_seconds
 from harbor_wizard.plan import Plan
 from harbor_wizard.screens.base import WizardScreen
 from harbor_wizard.session import Session
-from textual.app import ComposeResult
-from textual.containers import VerticalScroll
-from textual.widgets import Static
 
 if TYPE_CHECKING:
     from harbor_wizard.screens.running import RunControl

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from textual import on
+from textual.app import ComposeResult
+from textual.widgets import DataTable, Static
+
 from harbor_wizard import questions
 from harbor_wizard.screens.base import WizardScreen
 from harbor_wizard.screens.state import Work
 from harbor_wizard.screens.widgets import cell, say
-from textual import on
-from textual.app import ComposeResult
-from textual.widgets import DataTable, Static
 
 
 def rows(work: Work) -> list[tuple[str, str, str, str, str]]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import time
 from typing import ClassVar
 
-from harbor_wizard.output import human_seconds
-from harbor_wizard.screens.base import WizardScreen
-from harbor_wizard.screens.dialogs import ConfirmDialog
-from harbor_wizard.screens.running import HostView, RunControl
-from harbor_wizard.screens.widgets import cell, say
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import DataTable, Log, Static
+
+from harbor_wizard.output import human_seconds
+from harbor_wizard.screens.base import WizardScreen
+from harbor_wizard.screens.dialogs import ConfirmDialog
+from harbor_wizard.screens.running import HostView, RunControl
+from harbor_wizard.screens.widgets import cell, say
 
 _BAR = 12
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+
 from harbor_wizard import questions
 from harbor_wizard.screens.base import WizardScreen
 from harbor_wizard.screens.widgets import Form
-from textual.app import ComposeResult
-from textual.containers import VerticalScroll
 
 
 class ServicesScreen(WizardScreen):

@@ -6,6 +6,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import DataTable, Footer, Static
+
 from harbor_wizard import session as sessions
 from harbor_wizard.errors import HarborWizardError
 from harbor_wizard.screens.base import KEYS
@@ -13,11 +19,6 @@ from harbor_wizard.screens.dialogs import AskDialog, ConfirmDialog, HelpDialog
 from harbor_wizard.screens.state import Work
 from harbor_wizard.screens.widgets import cell
 from harbor_wizard.session import Session
-from textual import on
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.screen import Screen
-from textual.widgets import DataTable, Footer, Static
 
 if TYPE_CHECKING:
     from harbor_wizard.screens.app import WizardApp

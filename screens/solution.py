@@ -5,10 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harbor_wizard.model.cluster import Solution
-from harbor_wizard.screens.base import WizardScreen
-from harbor_wizard.screens.dialogs import ConfirmDialog
-from harbor_wizard.solutions import is_built
 from textual import on
 from textual import work as in_worker
 from textual.app import ComposeResult
@@ -17,6 +13,11 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
+
+from harbor_wizard.model.cluster import Solution
+from harbor_wizard.screens.base import WizardScreen
+from harbor_wizard.screens.dialogs import ConfirmDialog
+from harbor_wizard.solutions import is_built
 
 
 @dataclass(frozen=True)

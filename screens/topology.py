@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import DataTable, Static
+
 from harbor_wizard import questions
 from harbor_wizard.screens.base import WizardScreen
 from harbor_wizard.screens.dialogs import ConfirmDialog, HostDialog, PasteDialog
 from harbor_wizard.screens.widgets import Form, cell, say
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.widgets import DataTable, Static
 
 
 def diagram(data: dict[str, Any], wrong: frozenset[int] = frozenset()) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from textual.content import Content
+
 from harbor_wizard.questions import SECTIONS, Section
 from harbor_wizard.screens.state import Work
-from textual.content import Content
 
 STEPS = ("Solution", "Topology", "Access", "Services", "Review", "Preview", "Run", "Report")
 

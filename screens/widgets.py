@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from harbor_wizard import questions
-from harbor_wizard.questions import Question
-from harbor_wizard.screens.state import Work
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -17,6 +14,10 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Input, Static
+
+from harbor_wizard import questions
+from harbor_wizard.questions import Question
+from harbor_wizard.screens.state import Work
 
 
 def say(static: Static, content: str | Content) -> None:

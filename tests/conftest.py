@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from harbor_wizard.model import load
 from harbor_wizard.model.cluster import Cluster
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from harbor_wizard.errors import ClusterError, InputError
 from harbor_wizard.model import load
 from harbor_wizard.model.cluster import Cluster
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 
 def cli(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
 from harbor_wizard import run, secrets, show
 from harbor_wizard.model import load
 from harbor_wizard.model.cluster import Cluster
@@ -19,8 +22,6 @@ from harbor_wizard.secrets import SecretValues, secret
 from harbor_wizard.solutions import make_plan
 from harbor_wizard.step import quote
 from harbor_wizard.text import FixedValues, Masker, Text, printable
-from hypothesis import given
-from hypothesis import strategies as st
 
 # The keys of the release's own harbor.yml template, commented ones included.
 TEMPLATE_KEYS = {

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from harbor_wizard import run, secrets, session
 from harbor_wizard.errors import LockedError, SecretsError, SessionError
 from harbor_wizard.journal import Journal, summarise
 from harbor_wizard.lock import Lock
 from harbor_wizard.model.cluster import Cluster
 from harbor_wizard.solutions import make_plan
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 GIVEN = {"passphrase": "a passphrase", "database_password": "dbpw-1234", "redis_password": "rdpw-1234"}
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+
 from harbor_wizard.errors import HarborWizardError, Interrupted
 
 _EPILOG = (

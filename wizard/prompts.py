@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import questionary
+
 from harbor_wizard import questions
 from harbor_wizard import session as sessions
 from harbor_wizard.errors import HarborWizardError, Interrupted

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import jinja2
+
 from harbor_wizard.step import quote
 from harbor_wizard.text import Hole, Text, yaml_quoted
 

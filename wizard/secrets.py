@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import yaml
+
 from harbor_wizard.errors import InputError, SecretsError
 from harbor_wizard.files import write_atomically
 from harbor_wizard.text import Hole, Masker

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from harbor_wizard.lab import requirements
 from harbor_wizard.lab.lab import Lab, default_cache
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from harbor_wizard.lab import cgroup, network, requirements
 from harbor_wizard.lab.errors import LabError
 from harbor_wizard.lab.host import LabHost

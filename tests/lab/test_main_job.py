@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from harbor_wizard import secrets, session
 from harbor_wizard.lab.layout import VIRTUAL_ADDRESS
 from harbor_wizard.text import Masker

@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 import yaml
+from textual.events import Paste
+from textual.pilot import Pilot
+from textual.widgets import Button, DataTable, Static
+
 from harbor_wizard import run
 from harbor_wizard import session as sessions
 from harbor_wizard.screens.app import WizardApp
@@ -16,9 +20,6 @@ from harbor_wizard.screens.widgets import Field, Line
 from harbor_wizard.session import Session
 from harbor_wizard.transport.base import Call, Result
 from harbor_wizard.transport.rehearsal import RehearsalTransport
-from textual.events import Paste
-from textual.pilot import Pilot
-from textual.widgets import Button, DataTable, Static
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "active-active.yaml"
 SIZE = (80, 24)
@@ -83,7 +84,7 @@ async def fill(pilot: Pilot[int], path: str, text: str) -> None:
     await pilot.pause()
 
 
-async def test_forwards_from_nothing_to_a_finished_rehearsal(  # noqa: PLR0915 - one walk
+async def test_forwards_from_nothing_to_a_finished_rehearsal(
     folder: Path,
 ) -> None:
     app = WizardApp(rehearsal_speed=200)

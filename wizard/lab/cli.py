@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from harbor_wizard.lab.errors import LabError
 from harbor_wizard.lab.host import LabHost
 from harbor_wizard.lab.lab import Lab, default_root

@@ -11,6 +11,7 @@ import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
 from harbor_wizard.files import write_atomically
 from harbor_wizard.lab.command import run
 from harbor_wizard.lab.layout import PUBLIC_NAME, VIRTUAL_ADDRESS

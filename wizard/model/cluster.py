@@ -11,9 +11,10 @@ import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
 from harbor_wizard.platforms import PLATFORMS
 from harbor_wizard.releases import NEWEST, RELEASES
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 
 class Solution(StrEnum):

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
 from harbor_wizard.errors import ClusterError, InputError
 from harbor_wizard.model import checks
 from harbor_wizard.model.cluster import Cluster
-from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 
 # A cluster of a hundred hosts is about 20 kB; what is larger is something else.
 MAX_BYTES = 256 * 1024

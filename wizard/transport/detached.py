@@ -50,7 +50,8 @@ rm -f {folder}/exit {folder}/output
 cat > {folder}/script
 echo {name} > {folder}/unit
 systemd-run --quiet --collect --unit={name} --property=KillMode=control-group \\
-  --description={quote(f"harbor-wizard: {call.step}")} --setenv=HOME=/root --setenv=LC_ALL=C.UTF-8 \\
+  --description={quote(f"harbor-wizard: {call.step}")} \\
+  --setenv=HOME=/root --setenv=LC_ALL=C.UTF-8 \\
   /bin/sh -c 'cd "$1" && umask 022
     /bin/sh ./script </dev/null >output 2>&1; code=$?
     rm -f script; echo "$code" >exit.new; sync exit.new; mv exit.new exit' harbor-wizard {folder}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko
+
 from harbor_wizard.errors import HostKeyError
 from harbor_wizard.files import write_atomically
 

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable
 
 import paramiko
+
 from harbor_wizard.errors import AuthenticationError, ConnectionLost, StepFailed
 from harbor_wizard.transport.base import Call, OnLine, Phase, Result
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import fabric
 import paramiko
+
 from harbor_wizard.errors import (
     AuthenticationError,
     ConnectionLost,

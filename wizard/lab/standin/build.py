@@ -50,7 +50,8 @@ def build(
         part, listed = cache / "standin-root.part.tar", cache / "standin.sources"
         part.unlink(missing_ok=True)
         listed.write_text(sources("trixie"), encoding="utf-8")
-        exclude = [f'--dpkgopt=path-exclude="/usr/share/{what}/*"' for what in ("doc", "man", "locale")]
+        unwanted = ("doc", "man", "locale")
+        exclude = [f'--dpkgopt=path-exclude="/usr/share/{what}/*"' for what in unwanted]
         run(["mmdebstrap", "--variant=apt", f"--include={','.join(_INCLUDE)}", *exclude, "trixie",
              str(part), str(listed)], timeout=900)  # fmt: skip
         part.rename(layer)
