@@ -147,9 +147,7 @@ class Field(Vertical):
                 hint = "drawn if left empty" if question.path == "admin_password" else ""
                 yield SecretLine(self._initial, hint or "asked before the run if left empty")
             else:
-                hint = question.default or (
-                    f"e.g. {question.example}" if question.example else ""
-                )
+                hint = question.default or (f"e.g. {question.example}" if question.example else "")
                 yield Line(self._initial, hint)
         yield Static("", markup=False, classes="why")
 
