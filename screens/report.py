@@ -36,7 +36,7 @@ def told(session: Session, plan: Plan, outcome: Outcome, *, rehearsal: bool) -> 
     for step, error in outcome.failed.items():
         lines.append(f"✗ {step}: {error}")
     for host, error in outcome.unreached.items():
-        lines.append(f"✗ {host}: {error}")
+        lines.append(f"✗ {host} was not worked on: {str(error).removeprefix(f'{host}: ')}")
     if outcome.failed or outcome.unreached:
         lines.append("")
     if not outcome.left:

@@ -95,9 +95,9 @@ class RunView:
             case Progress():
                 share = 100 * event.done // max(event.total, 1)
                 left = (event.total - event.done) / event.rate if event.rate else 0
-                self.hosts[event.host].now = (
-                    f"↑ {share}% {human_rate(event.rate)} {human_seconds(left)} left"
-                )
+                self.hosts[
+                    event.host
+                ].now = f"↑ {share}% {human_rate(event.rate)} {human_seconds(left)} left"
             case HostChanged():
                 self._host(event)
             case RunEnded():
@@ -169,9 +169,7 @@ class RunView:
         if not self._took and not self._durations:
             return None
         known = list(self._durations.values())
-        mean = (
-            sum(self._took) / len(self._took) if self._took else sum(known) / max(len(known), 1)
-        )
+        mean = sum(self._took) / len(self._took) if self._took else sum(known) / max(len(known), 1)
         return max(
             sum(self._durations.get(step.id, mean) for step in self._plan.on(name)
                 if not self.states[step.id].ended)
