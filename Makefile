@@ -29,7 +29,7 @@ packages:
 unit: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy -p harbor_wizard
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 lab-test: install packages
 	$(BIN)/pytest tests/lab -m lab

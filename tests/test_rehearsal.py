@@ -85,3 +85,14 @@ def test_apply_without_yes_and_without_a_terminal_touches_nothing(file: Path) ->
                           capture_output=True, text=True, stdin=subprocess.DEVNULL)  # fmt: skip
     assert done.returncode == 2
     assert "--yes" in done.stderr
+
+
+def test_a_second_run_at_once_is_told_who_holds_the_lock_with_exit_code_4(file: Path) -> None:
+    arguments = [sys.executable, "-m", "harbor_wizard", "rehearse", str(file)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        first.stdout.readline()
+        second = rehearse(file)
+        first.kill()
+    assert second.returncode == 4
+    assert f"process {first.pid}" in second.stderr

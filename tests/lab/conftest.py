@@ -59,7 +59,8 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     if lacking:
         pytest.skip(f"the lab cannot be made here: {'; '.join(lacking)}")
     home = tmp_path_factory.mktemp("operator")
-    lab = Lab(home / ".local/share/harbor-wizard/lab", default_cache(), prefix="hwtest")
+    # A name of its own, so that two runs of the tests on one machine do not meet.
+    lab = Lab(home / ".local/share/harbor-wizard/lab", default_cache(), prefix=f"hwt{os.getpid()}")
     try:
         lab.up()
         yield Operator(lab, home)

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ class Lab:
         self._outside()
         self._state.claim_root()
         self.cache.mkdir(parents=True, exist_ok=True)
-        with locked(self.root, "changing the lab"), locked(self.cache, "filling the cache"):
+        with locked(self.root, "changing the lab"):
             secrets = credentials.make(self.root)
             (self.root / "shared").mkdir(exist_ok=True)
             self._state.claim(self.operator)
@@ -92,11 +93,16 @@ class Lab:
             if bring_installer:
                 self._bring_installer(installer)
 
+    def _filling(self) -> AbstractContextManager[None]:
+        """Fill the cache alone: another lab's first `up` takes minutes, and is waited for."""
+        return locked(self.cache, "filling the cache", wait=900)
+
     def _boot(self, host: LabHost, sudo_password: str) -> None:
         if host.leader() is not None:
             return
         self._state.claim(host.namespace)
-        host.make(sudo_password, self._log)
+        with self._filling():
+            host.make(sudo_password, self._log)
         self._log(f"booting {host.spec.name} ({host.spec.address}, Debian {host.spec.suite})")
         host.boot()
 
@@ -114,7 +120,8 @@ class Lab:
             from harbor_wizard.lab.standin.build import build  # noqa: PLC0415 - seldom needed
 
             self._log("building the stand-in for Harbor's installer")
-            build(place, self.cache)
+            with self._filling():
+                build(place, self.cache)
 
     def _write_known_hosts(self) -> None:
         lines = []

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,14 +34,24 @@ def default_prefix(root: Path) -> str:
 
 
 @contextlib.contextmanager
-def locked(folder: Path, doing: str) -> Iterator[None]:
-    """Hold a folder for one process at a time. Raises `LabError` where another one has it."""
+def locked(folder: Path, doing: str, wait: float = 0) -> Iterator[None]:
+    """Hold a folder for one process at a time.
+
+    Raises `LabError` where another one has it for longer than `wait` seconds.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + wait
     with (folder / ".lock").open("w", encoding="utf-8") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LabError(f"another process is {doing} in {folder}; wait for its end") from None
+        while True:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise LabError(
+                        f"another process is {doing} in {folder}; wait for its end"
+                    ) from None
+                time.sleep(0.2)
         yield
 
 

@@ -95,7 +95,7 @@ def parse(data: dict[str, Any], source: str, folder: Path | None = None) -> Clus
     except ValidationError as error:
         details: list[dict[str, Any]] = [dict(detail) for detail in error.errors(include_url=False)]
         # A list whose items are wrong is also "too short": the items' own sentences say it all.
-        inner = {detail["loc"][:-1] for detail in details}
+        inner = {one["loc"][:length] for one in details for length in range(len(one["loc"]))}
         found += [_sentence(one) for one in details if one["loc"] not in inner]
     found += [one for one in checks.problems(data, folder) if one not in found]
     if cluster is None or found:
