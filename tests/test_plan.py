@@ -222,3 +222,11 @@ def test_a_template_with_a_missing_name_is_an_error(cluster: Cluster) -> None:
 
     with pytest.raises(jinja2.UndefinedError):
         render("harbor/harbor.yml", cluster=cluster)
+
+
+@pytest.mark.parametrize("name", ["active-active.yaml", "rehearsal.yaml"])
+def test_every_example_is_planned(name: str) -> None:
+    folder = Path(__file__).parent.parent / "examples"
+    assert {one.name for one in folder.glob("*.yaml")} == {"active-active.yaml", "rehearsal.yaml"}
+    plan = make_plan(load.parse(load.read(folder / name), name))
+    assert len(plan.hosts) == 4
