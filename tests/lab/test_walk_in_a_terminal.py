@@ -52,6 +52,12 @@ class Terminal:
             assert time.monotonic() < deadline, f"no {marker!r} on:\n{shown}"
             time.sleep(0.1)
 
+    def arrive(self, marker: str) -> str:
+        """Wait for a screen, and look at it as long as a person does before typing."""
+        self.wait(marker)
+        time.sleep(0.7)
+        return self.screen()
+
     def press(self, *keys: str) -> None:
         for key in keys:
             self._tmux("send-keys", key)
@@ -60,13 +66,29 @@ class Terminal:
     def type(self, text: str) -> None:
         self._tmux("send-keys", "-l", "--", text)
 
+    def help_line(self) -> str:
+        return " ".join(self.screen().splitlines()[-5:-3])
+
+    def tab(self) -> None:
+        """Go to the next field, and wait until the screen says so: a key ahead would go astray."""
+        before = self.help_line()
+        self.press("Tab")
+        deadline = time.monotonic() + 3
+        while self.help_line() == before and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    def go_on(self) -> None:
+        """Press Next, and wait for the next screen."""
+        (before,) = re.findall("▸ [1-8]", self.screen())
+        self.press("C-n")
+        self.wait(f"▸ [{int(before[-1]) + 1}-8]")
+
     def fill(self, about: str, text: str) -> None:
         """Tab to the field whose help line says `about`, and write into it."""
         for _ in range(45):
-            if about in " ".join(self.screen().splitlines()[-5:]):
+            if about in self.help_line():
                 break
-            self.press("Tab")
-            time.sleep(0.15)
+            self.tab()
         else:
             raise AssertionError(f"no field about {about!r} on:\n{self.screen()}")
         self.press("End", "C-u")
@@ -94,11 +116,11 @@ def test_a_new_user_walks_from_the_first_screen_to_the_report(operator: Operator
         terminal.wait("Choose how Harbor stays up")
         terminal.press("Enter")
 
-        terminal.wait("▸ 2 Topology")
+        terminal.arrive("▸ 2 Topology")
         terminal.fill("the name that clients use", "registry.lab.internal")
         terminal.fill("the virtual address with its", "10.77.0.10/24")
         terminal.press("C-o", "p")
-        time.sleep(0.5)
+        terminal.wait("Paste addresses")
         for number, name in enumerate(("lb-1", "lb-2", "harbor-1", "harbor-2")):
             if number:
                 terminal.press("Enter")
@@ -107,7 +129,7 @@ def test_a_new_user_walks_from_the_first_screen_to_the_report(operator: Operator
         terminal.wait("harbor-2 +harbor")
         terminal.press("C-n")
 
-        terminal.wait("▸ 3 Access")
+        terminal.arrive("▸ 3 Access")
         terminal.fill("the login name", "root")
         terminal.fill("a private key's path", str(lab.root / "id_ed25519"))
         terminal.press("C-t")
@@ -128,7 +150,7 @@ def test_a_new_user_walks_from_the_first_screen_to_the_report(operator: Operator
         terminal.wait(r"lb-1 +✓ well +debian-12")
         terminal.press("C-n")
 
-        terminal.wait("▸ 4 Services")
+        terminal.arrive("▸ 4 Services")
         terminal.fill("the offline installer's path", str(lab.root / "harbor-offline-installer-v2.15.2.tgz"))
         terminal.fill("the path of the certificate with", str(lab.root / "tls/registry.crt"))
         terminal.fill("the path of the certificate's private", str(lab.root / "tls/registry.key"))
@@ -136,23 +158,22 @@ def test_a_new_user_walks_from_the_first_screen_to_the_report(operator: Operator
         terminal.fill("the database user's password", known["database_password"])
         terminal.fill("Redis' name or address", "10.77.0.31")
         for _ in range(10):
-            if "yes where Redis asks" in terminal.screen():
+            if "yes where Redis asks" in terminal.help_line():
                 break
-            terminal.press("Tab")
-            time.sleep(0.2)
+            terminal.tab()
         terminal.press("Right")
-        time.sleep(0.3)
+        terminal.wait("Redis password")
         terminal.fill("Redis' password", known["redis_password"])
         terminal.fill("a folder of a shared file system", "/mnt/harbor-shared")
         terminal.fill("it encrypts the secrets", "a passphrase of eleven")
         terminal.press("C-n")
 
-        terminal.wait("▸ 5 Review")
+        terminal.arrive("▸ 5 Review")
         terminal.press("C-n")
         shown = terminal.wait("▸ 6 Preview")
         assert known["database_password"] not in shown
         terminal.press("C-n")
-        terminal.wait("name|typed")
+        terminal.wait("Type the cluster's name")
         terminal.type("walk")
         terminal.press("Enter")
         terminal.wait("RUNNING", 30)
@@ -164,22 +185,16 @@ def test_a_new_user_walks_from_the_first_screen_to_the_report(operator: Operator
         terminal.wait("ended", 60)
 
         terminal.start("resume", "walk")
-        terminal.wait("walk")
-        for _ in range(8):
-            shown = terminal.screen()
-            if "▸ 6 Preview" in shown or "▸ 7 Run" in shown:
-                break
-            terminal.press("C-n")
-            time.sleep(0.7)
-        if "▸ 6 Preview" in terminal.screen():
-            terminal.press("C-n")
-        terminal.wait("name|typed")
+        terminal.wait("▸ [1-8]")
+        while "▸ 6 Preview" not in terminal.screen():
+            terminal.go_on()
+        terminal.press("C-n")
+        terminal.wait("Type the cluster's name")
         terminal.type("walk")
         terminal.press("Enter")
-        shown = terminal.wait("passphrase|RUNNING|▸ 8 Report", 30)
-        if "RUNNING" not in shown and "Report\n" not in shown:
-            terminal.type("a passphrase of eleven")
-            terminal.press("Enter")
+        terminal.wait("passphrase of this session", 30)
+        terminal.type("a passphrase of eleven")
+        terminal.press("Enter")
         shown = terminal.wait(r"docker login registry\.lab\.internal", 240)
         assert "▸ 8 Report" in shown
         everything = "".join(path.read_text(errors="replace")
