@@ -80,9 +80,9 @@ class SecretValues:
 def missing(names: Iterable[str]) -> str:
     """Return the sentence that asks for secrets."""
     listed = list(names)
-    plural = "secrets are" if len(listed) > 1 else "secret is"
+    what, it = ("secrets are", "them") if len(listed) > 1 else ("secret is", "it")
     return (
-        f"the {plural} missing: {', '.join(listed)}; give them with --secrets FILE (mode 0600, "
+        f"the {what} missing: {', '.join(listed)}; give {it} with --secrets FILE (mode 0600, "
         f"lines such as “{listed[0]}: …”) or in {ENVIRONMENT_PREFIX}{listed[0].upper()}"
     )
 
