@@ -66,16 +66,36 @@ class Terminal:
     def type(self, text: str) -> None:
         self._tmux("send-keys", "-l", "--", text)
 
+    def settle(self) -> str:
+        """Wait until the screen stands still: what was typed has been taken in."""
+        deadline = time.monotonic() + 10
+        shown = self.screen()
+        while time.monotonic() < deadline:
+            time.sleep(0.15)
+            before, shown = shown, self.screen()
+            if before == shown:
+                break
+        return shown
+
     def help_line(self) -> str:
-        return " ".join(self.screen().splitlines()[-5:-3])
+        """The line about the field that has the cursor: it stands above Back and Next."""
+        lines = self.screen().splitlines()
+        (buttons,) = [number for number, line in enumerate(lines) if "  Back  " in line]
+        return lines[buttons - 1]
 
     def tab(self) -> None:
-        """Go to the next field, and wait until the screen says so: a key ahead would go astray."""
+        """Go to the next field, and wait until the screen says so.
+
+        A key goes to the field that has the cursor when it arrives: one that is sent ahead of
+        the move would go astray. So no key is sent before the last one has been seen to work.
+        """
         before = self.help_line()
         self.press("Tab")
-        deadline = time.monotonic() + 3
-        while self.help_line() == before and time.monotonic() < deadline:
+        deadline = time.monotonic() + 10
+        while self.help_line() == before:
+            assert time.monotonic() < deadline, f"Tab did not move:\n{self.screen()}"
             time.sleep(0.05)
+        self.settle()
 
     def go_on(self) -> None:
         """Press Next, and wait for the next screen."""
@@ -92,9 +112,16 @@ class Terminal:
         else:
             raise AssertionError(f"no field about {about!r} on:\n{self.screen()}")
         self.press("End", "C-u")
+        before = self.settle().count("•")
         self.type(text)
-        tail = "•" if "password" in about or "encrypts" in about else text[-12:]
-        self.wait(re.escape(tail))
+        if "password" in about or "encrypts" in about:
+            deadline = time.monotonic() + 20
+            while self.screen().count("•") < before + len(text):
+                assert time.monotonic() < deadline, f"no bullets for it on:\n{self.screen()}"
+                time.sleep(0.1)
+        else:
+            self.wait(re.escape(text[-12:]))
+        self.settle()
 
     def close(self) -> None:
         self._tmux("kill-server")
