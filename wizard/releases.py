@@ -5,6 +5,8 @@ The facts are read from Harbor's own `harbor.yml.tmpl`, `install.sh` and `prepar
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from dataclasses import dataclass
 
 
@@ -13,8 +15,9 @@ class Release:
     """One version of Harbor.
 
     `config_version` is the `_version` of its harbor.yml; `images` are what the offline installer
-    holds and a node of ours runs; `database_minimum` is PostgreSQL's major version; `data_dirs`
-    are the folders below the data volume that `prepare` makes, with their owner.
+    holds and a node of ours runs; `services` are the names in its compose file;
+    `database_minimum` is PostgreSQL's major version; `known` is false for a release that is newer
+    than the newest one this program knows, and is treated as that.
     """
 
     version: str
@@ -24,6 +27,12 @@ class Release:
     database_minimum: int
     docker_minimum: str
     compose_minimum: str
+    known: bool = True
+
+    @property
+    def line(self) -> tuple[int, int]:
+        """Its major and minor number."""
+        return line_of(self.version)
 
     @property
     def tag(self) -> str:
@@ -40,6 +49,21 @@ class Release:
         """The archive of images inside the installer."""
         return f"harbor.{self.tag}.tar.gz"
 
+    @property
+    def uses_mariadb(self) -> bool:
+        """Say whether its database is MariaDB (before 1.6)."""
+        return self.line < (1, 6)
+
+    @property
+    def replicates(self) -> bool:
+        """Say whether it has what we replicate by: the API 2.0 with robots of the whole system."""
+        return self.line >= (2, 2)
+
+
+def line_of(version: str) -> tuple[int, int]:
+    """Return a version's major and minor number."""
+    major, minor, *_ = version.split(".")
+    return int(major), int(minor)
 
 _IMAGES_2_15 = (
     "goharbor/prepare",
@@ -66,3 +90,30 @@ RELEASES: dict[str, Release] = {
 }
 
 NEWEST = "2.15.2"
+
+
+def supported(version: str) -> str:
+    """Return why a version cannot be installed, or nothing where it can."""
+    if not re.fullmatch(r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}", version):
+        return "is not a version of three numbers"
+    lines = {line_of(one) for one in RELEASES}
+    if line_of(version) in lines or line_of(version) > max(lines):
+        return ""
+    known = ", ".join(f"{major}.{minor}" for major, minor in sorted(lines))
+    return f"is of no release that is supported ({known})"
+
+
+def find(version: str) -> Release:
+    """Return what is true of a version; a newer one than the newest is taken as that.
+
+    Raises `KeyError` for a version that is not supported.
+    """
+    if version in RELEASES:
+        return RELEASES[version]
+    newest = RELEASES[NEWEST]
+    if line_of(version) > newest.line:
+        return dataclasses.replace(newest, version=version, known=False)
+    for release in RELEASES.values():
+        if release.line == line_of(version):
+            return dataclasses.replace(release, version=version)
+    raise KeyError(version)

@@ -11,7 +11,7 @@ from harbor_wizard.components.docker import COMPOSE
 from harbor_wizard.engine.runner import Connect
 from harbor_wizard.errors import HarborWizardError
 from harbor_wizard.model.cluster import Cluster, Host, Role
-from harbor_wizard.releases import RELEASES
+from harbor_wizard.releases import find
 from harbor_wizard.step import quote
 from harbor_wizard.text import printable
 from harbor_wizard.transport.base import Call, Phase
@@ -85,7 +85,7 @@ def probe(cluster: Cluster, connect: Connect) -> ClusterStatus:
     """Ask every host. One that cannot be asked is told as such; nothing is raised for it."""
     with concurrent.futures.ThreadPoolExecutor(max_workers=len(cluster.hosts)) as pool:
         seen = pool.map(lambda host: _host(cluster, host, connect), cluster.hosts)
-        return ClusterStatus(cluster.name, cluster.vip, tuple(seen))
+        return ClusterStatus(cluster.name, cluster.front, tuple(seen))
 
 
 def _host(cluster: Cluster, host: Host, connect: Connect) -> HostStatus:
@@ -111,11 +111,11 @@ def _host(cluster: Cluster, host: Host, connect: Connect) -> HostStatus:
 
 
 def _script(cluster: Cluster, host: Host) -> str:
-    parts = [f"ip -o addr | grep -qwF {quote(cluster.vip)} && echo vip=yes || echo vip=no"]
+    parts = [f"ip -o addr | grep -qwF {quote(cluster.front)} && echo vip=yes || echo vip=no"]
     if Role.BALANCER in host.roles:
         parts.append(_BALANCER)
     if Role.HARBOR in host.roles:
-        services = " ".join(RELEASES[cluster.release].services)
+        services = " ".join(find(cluster.release).services)
         parts.append(_harbor(cluster.install_dir, services))
     return "\n".join(parts) + "\n"
 

@@ -59,11 +59,11 @@ def _try(what: str, look: Callable[[], str]) -> Check:
 
 def _front(session: Session, cluster: Cluster) -> Registry:
     if cluster.tls.mode is TlsMode.NONE:
-        return Registry(cluster.vip, 80, cluster.public_name, None)
+        return Registry(cluster.front, 80, cluster.public_name, None)
     context = ssl.create_default_context()
     if cluster.tls.ca is not None:
         context.load_verify_locations(session.local(cluster.tls.ca))
-    return Registry(cluster.vip, 443, cluster.public_name, context)
+    return Registry(cluster.front, 443, cluster.public_name, context)
 
 
 def _node(cluster: Cluster, node: Host) -> Registry:

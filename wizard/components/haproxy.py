@@ -55,7 +55,7 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
         host.name, "haproxy/config", _CONFIG,
         render(
             "haproxy/haproxy.cfg", cluster=cluster, host_port=host_port,
-            bind=f"[{cluster.vip}]" if ":" in cluster.vip else cluster.vip,
+            bind=f"[{cluster.vip}]" if ":" in str(cluster.vip) else cluster.vip,
             port=443 if cluster.tls.mode is TlsMode.PASSTHROUGH else 80,
         ),
         "which nodes there are, and when one is healthy",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harbor_wizard.components import probe, storage
 from harbor_wizard.components.docker import COMPOSE, COMPOSE_UNIT
 from harbor_wizard.model.cluster import Cluster, Host, S3Storage, TlsMode
-from harbor_wizard.releases import RELEASES
+from harbor_wizard.releases import find
 from harbor_wizard.render import render
 from harbor_wizard.secrets import file_hole, reference, secret
 from harbor_wizard.step import Command, Step, Upload, command, file, look, quote, script
@@ -22,7 +22,7 @@ CONTAINER_USER = "10000:10000"
 
 def deliver(cluster: Cluster, host: Host) -> Iterator[Step]:
     """Yield the steps that bring the installer to a node and load its images."""
-    release = RELEASES[cluster.release]
+    release = find(cluster.release)
     where = f"{STATE}/{release.installer_name}"
     home = cluster.install_dir
     if cluster.installer.url:
@@ -102,7 +102,7 @@ def shared_secrets(cluster: Cluster, host: Host) -> Iterator[Step]:
 
 def configure(cluster: Cluster, host: Host) -> Iterator[Step]:
     """Yield Harbor's configuration, and the run of prepare that works it out."""
-    release = RELEASES[cluster.release]
+    release = find(cluster.release)
     home = cluster.install_dir
     tls_dir = f"{STATE}/tls"
     if cluster.tls.mode is TlsMode.PASSTHROUGH:
@@ -113,14 +113,16 @@ def configure(cluster: Cluster, host: Host) -> Iterator[Step]:
                    Text((secret("tls_key"),)), "the certificate's private key",
                    mode=0o600)  # fmt: skip
     s3 = cluster.storage if isinstance(cluster.storage, S3Storage) else None
-    sentinel = cluster.redis.sentinel
+    database, redis = cluster.used_database, cluster.used_redis
+    sentinel = redis.sentinel if redis else None
     yield file(
         host.name, "harbor/harbor.yml", f"{home}/harbor.yml",
         render(
             "harbor/harbor.yml", cluster=cluster, release=release, tls_dir=tls_dir,
+            database=database, database_port=cluster.database_port, redis=redis,
             admin_password=reference(cluster.admin_password),
-            database_password=reference(cluster.database.password),
-            redis_password=reference(cluster.redis.password) if cluster.redis.password else None,
+            database_password=reference(database.password) if database else None,
+            redis_password=reference(redis.password) if redis and redis.password else None,
             sentinels=",".join(f"{n.host}:{n.port}" for n in sentinel.nodes) if sentinel else "",
             s3_access_key=reference(s3.access_key) if s3 else None,
             s3_secret_key=reference(s3.secret_key) if s3 else None,
@@ -159,7 +161,7 @@ touch {_stamp(home, "prepared")}
 
 def start(cluster: Cluster, host: Host) -> Iterator[Step]:
     """Yield the start of a node, the wait for its health, and the unit for its reboot."""
-    release = RELEASES[cluster.release]
+    release = find(cluster.release)
     home = cluster.install_dir
     services = " ".join(release.services)
     yield command(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from harbor_wizard.model.cluster import Cluster, Host
 from harbor_wizard.platforms import PLATFORMS
+from harbor_wizard.releases import find
 from harbor_wizard.step import Step, look, quote
 
 
@@ -67,13 +68,9 @@ for place in /var/lib {quote(cluster.install_dir)} {quote(cluster.data_volume)};
 done
 """,
     )  # fmt: skip
-    endpoints = [("PostgreSQL", cluster.database.host, cluster.database.port)]
-    if cluster.redis.sentinel:
-        endpoints += [
-            ("Redis Sentinel", node.host, node.port) for node in cluster.redis.sentinel.nodes
-        ]
-    else:
-        endpoints.append(("Redis", str(cluster.redis.host), cluster.redis.port))
+    endpoints = _endpoints(cluster)
+    if not endpoints:
+        return
     tries = "\n".join(
         f"""
 if ! timeout 5 bash -c '</dev/tcp/{name}/{port}' 2>/dev/null; then
@@ -83,6 +80,27 @@ fi"""
         for what, name, port in endpoints
     )
     yield look(
-        host.name, "preflight/services", "reaches PostgreSQL and Redis",
+        host.name, "preflight/services", f"reaches {' and '.join(dict(_names(endpoints)))}",
         "all nodes share their state there", check=tries,
     )  # fmt: skip
+
+
+def _endpoints(cluster: Cluster) -> list[tuple[str, str, int]]:
+    """Return what exists already and the nodes need, with its address and port."""
+    found = []
+    if cluster.database is not None:
+        what = "MariaDB" if find(cluster.release).uses_mariadb else "PostgreSQL"
+        found.append((what, cluster.database.host, cluster.database_port))
+    if cluster.clair_database is not None:
+        used = cluster.clair_database
+        found.append(("Clair's PostgreSQL", used.host, used.port or 5432))
+    redis = cluster.redis
+    if redis is not None and redis.sentinel:
+        found += [("Redis Sentinel", node.host, node.port) for node in redis.sentinel.nodes]
+    elif redis is not None:
+        found.append(("Redis", str(redis.host), redis.port))
+    return found
+
+
+def _names(endpoints: list[tuple[str, str, int]]) -> Iterator[tuple[str, None]]:
+    return ((what, None) for what, _, _ in endpoints)

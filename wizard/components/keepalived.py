@@ -33,7 +33,7 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
     yield file(
         host.name, "keepalived/config", _CONFIG,
         render(
-            "keepalived/keepalived.conf", cluster=cluster, host=host,
+            "keepalived/keepalived.conf", cluster=cluster, host=host, held=cluster.virtual_address,
             peers=[peer for peer in cluster.balancers if peer is not host],
             priority=_HIGHEST_PRIORITY - _STEP * rank,
             vrrp_password=secret("vrrp_password"),
@@ -64,6 +64,8 @@ touch {_STAMP}
 def address_answers(cluster: Cluster, host: Host) -> Iterator[Step]:
     """Yield the look at the virtual address through a balancer, when all is up."""
     tls = cluster.scheme == "https"
+    if cluster.vip is None:
+        return
     yield look(
         host.name, "keepalived/address", f"{cluster.vip} answers for Harbor",
         "what clients will do works from here",

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from harbor_wizard.platforms import PLATFORMS
-from harbor_wizard.releases import NEWEST, RELEASES
+from harbor_wizard.releases import NEWEST, find, supported
 
 
 class Solution(StrEnum):
@@ -31,6 +31,16 @@ class Role(StrEnum):
 
     BALANCER = "balancer"
     HARBOR = "harbor"
+    SERVICES = "services"
+
+
+class BalancerType(StrEnum):
+    """What spreads the clients over the nodes."""
+
+    HAPROXY = "haproxy"
+    LVS = "lvs"
+    NGINX = "nginx"
+    EXISTING = "existing"
 
 
 class TlsMode(StrEnum):
@@ -74,8 +84,9 @@ def _domain(value: str) -> str:
 
 
 def _release(value: str) -> str:
-    if value not in RELEASES:
-        raise ValueError(f"is not a release that is supported ({', '.join(RELEASES)})")
+    reason = supported(value)
+    if reason:
+        raise ValueError(reason)
     return value
 
 
@@ -111,6 +122,7 @@ AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 LocalPath = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]{1,128}$")]
 Interface = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,15}$")]
+Pattern = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/*?{},-]{1,255}$")]
 User = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_.-]{0,31}$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 SecretReference = Annotated[str, AfterValidator(_secret), Field(json_schema_extra={"secret": True})]
@@ -137,6 +149,66 @@ class Installer(Part):
         None, description="its SHA-256 in 64 hexadecimal digits; required with a URL",
         examples=["0" * 64],
     )  # fmt: skip
+
+
+class Packages(Part):
+    """Where Docker and the other programs come from."""
+
+    source: Literal["distribution", "docker", "bundle"] = Field(
+        "distribution",
+        description="distribution, docker (Docker's own repository, for Docker alone) or bundle",
+        examples=["distribution"],
+    )
+    mirror: Annotated[str, AfterValidator(_url)] | None = Field(
+        None, description="the URL of a mirror of https://download.docker.com",
+        examples=["https://mirror.example.com/docker-ce"],
+    )  # fmt: skip
+    bundle: LocalPath | None = Field(
+        None, description='the folder that "harbor-wizard bundle" made, on this machine',
+        examples=["~/harbor-bundle"],
+    )  # fmt: skip
+
+
+class Balancer(Part):
+    """What stands before the nodes, and how it chooses between them."""
+
+    type: BalancerType = Field(
+        BalancerType.HAPROXY,
+        description="haproxy, lvs (direct routing), nginx (before two masters only) or existing "
+        "(a balancer of the site's own)",
+        examples=["haproxy"],
+    )
+    mode: Literal["balanced", "active-backup"] = Field(
+        "balanced", description="balanced, or active-backup: one node takes all while it lives",
+        examples=["balanced"],
+    )  # fmt: skip
+    vip_on_nodes: Literal["loopback", "redirect"] = Field(
+        # By the loopback address Docker's own rule (destination is local) takes the packet; the
+        # redirect of the 1.5 guide has to be repeated by a unit at each boot.
+        "loopback", description="with lvs: how the nodes take packets for the virtual address, "
+        "loopback or redirect",
+        examples=["loopback"],
+    )  # fmt: skip
+    statistics: Port | None = Field(
+        None, description="with haproxy: a port for the statistics page on each balancer's address",
+        examples=[7000],
+    )  # fmt: skip
+
+
+class Replication(Part):
+    """What is replicated between Harbors that each have a state of their own."""
+
+    projects: tuple[Word, ...] = Field(
+        (), description="the projects to replicate; all where none is named",
+        examples=[["library", "team-a"]],
+    )  # fmt: skip
+    repositories: Pattern = Field(
+        "**", description="a pattern of repositories within those projects", examples=["app-*"]
+    )
+    tags: Pattern = Field("**", description="a pattern of tags", examples=["v*"])
+    deletion: bool = Field(
+        True, description="true where a deletion is replicated, too", examples=[True]
+    )
 
 
 class VirtualAddress(Part):
@@ -188,7 +260,7 @@ class Host(Part):
         description="a name of small letters, digits and hyphens, unique here", examples=["lb-1"]
     )
     roles: Annotated[tuple[Role, ...], Field(min_length=1)] = Field(
-        description="a list of roles: balancer, harbor", examples=[["harbor"]]
+        description="a list of roles: balancer, harbor, services", examples=[["harbor"]]
     )
     address: Address = Field(description="the host's IP address", examples=["10.0.0.11"])
     interface: Interface | None = Field(
@@ -198,6 +270,10 @@ class Host(Part):
     platform: Annotated[str, AfterValidator(_platform)] = Field(
         description="the operating system", examples=["debian-13"]
     )
+    public_name: Domain | None = Field(
+        None, description="with master-slave and master-master: this Harbor's own name",
+        examples=["harbor-1.example.com"],
+    )  # fmt: skip
     access: Access = Field(Access(), description="what differs from the cluster's access",
                            examples=[{"user": "root"}])  # fmt: skip
 
@@ -206,9 +282,13 @@ class Tls(Part):
     """Where TLS ends, and the certificate."""
 
     mode: TlsMode = Field(
-        description="terminate (at the balancer), passthrough (to the nodes) or none",
+        description="terminate (at the balancer), passthrough (TLS ends at the nodes) or none",
         examples=["terminate"],
     )
+    issuer: Literal["operator", "wizard"] = Field(
+        "operator", description="operator (a certificate of yours) or wizard (a private CA)",
+        examples=["operator"],
+    )  # fmt: skip
     certificate: LocalPath | None = Field(
         None, description="the path of the certificate with its chain (PEM)",
         examples=["certs/registry.crt"],
@@ -221,13 +301,23 @@ class Tls(Part):
         None, description="the path of the CA's certificate (PEM), where clients need it",
         examples=["certs/ca.crt"],
     )  # fmt: skip
+    clients: tuple[Name, ...] = Field(
+        (), description="the names of hosts here whose Docker shall trust the CA",
+        examples=[["harbor-1"]],
+    )  # fmt: skip
+    internal: bool = Field(
+        False, description="true for TLS between Harbor's own parts, too (2.0 and later)",
+        examples=[False],
+    )  # fmt: skip
 
 
 class Database(Part):
-    """An existing PostgreSQL with an empty database whose owner is the user."""
+    """An existing PostgreSQL (MariaDB with Harbor 1.5), and the database in it."""
 
-    host: Domain = Field(description="PostgreSQL's name or address", examples=["10.0.0.31"])
-    port: Port = Field(5432, description="PostgreSQL's port", examples=[5432])
+    host: Domain = Field(description="the database's name or address", examples=["10.0.0.31"])
+    port: Port | None = Field(
+        None, description="the database's port; 5432, or 3306 with Harbor 1.5", examples=[5432]
+    )
     name: Word = Field("registry", description="the database's name", examples=["registry"])
     user: Word = Field("harbor", description="the database's owner", examples=["harbor"])
     password: SecretReference = Field(
@@ -237,6 +327,19 @@ class Database(Part):
     ssl_mode: Literal["disable", "require", "verify-ca", "verify-full"] = Field(
         "disable", description="disable, require, verify-ca or verify-full", examples=["require"]
     )
+    admin: Word | None = Field(
+        None, description="an account that may create the user and the databases, where they are "
+        "not there yet",
+        examples=["postgres"],
+    )  # fmt: skip
+    admin_password: SecretReference = Field(
+        "secret:database_admin_password", description="a reference to that account's password",
+        examples=["secret:database_admin_password"],
+    )  # fmt: skip
+    schema_file: LocalPath | None = Field(
+        None, description="with Harbor 1.5: the path of registry.sql of that release's sources",
+        examples=["registry.sql"],
+    )  # fmt: skip
 
 
 class Endpoint(Part):
@@ -323,8 +426,102 @@ class S3Storage(Part):
     )  # fmt: skip
 
 
+class SwiftStorage(Part):
+    """A container of OpenStack Swift."""
+
+    type: Literal["swift"] = Field(description="swift", examples=["swift"])
+    container: Word = Field(description="the container's name", examples=["harbor"])
+    auth_url: Annotated[str, AfterValidator(_url)] = Field(
+        description="Keystone's URL", examples=["https://keystone.example.com:5000/v3"]
+    )
+    username: Word = Field(description="the user's name", examples=["harbor"])
+    password: SecretReference = Field(
+        "secret:swift_password", description="a reference to the user's password",
+        examples=["secret:swift_password"],
+    )  # fmt: skip
+    tenant: Word | None = Field(None, description="the project", examples=["admin"])
+    domain: Word | None = Field(None, description="the domain", examples=["default"])
+    region: Word | None = Field(None, description="the region", examples=["RegionOne"])
+    redirect: bool = Field(
+        True, description="false where the clients cannot reach the store themselves",
+        examples=[False],
+    )  # fmt: skip
+
+
+class GcsStorage(Part):
+    """A bucket of Google Cloud Storage."""
+
+    type: Literal["gcs"] = Field(description="gcs", examples=["gcs"])
+    bucket: Word = Field(description="the bucket's name", examples=["harbor"])
+    key_file: LocalPath = Field(
+        description="the path of the service account's key (JSON)", examples=["gcs.json"]
+    )
+    root: Word | None = Field(
+        None, description="a folder within the bucket", examples=["registry"]
+    )
+    redirect: bool = Field(
+        True, description="false where the clients cannot reach the bucket themselves",
+        examples=[False],
+    )  # fmt: skip
+
+
+class AzureStorage(Part):
+    """A container of Azure's blob storage."""
+
+    type: Literal["azure"] = Field(description="azure", examples=["azure"])
+    account: Word = Field(description="the storage account's name", examples=["harborimages"])
+    container: Word = Field(description="the container's name", examples=["harbor"])
+    account_key: SecretReference = Field(
+        "secret:azure_account_key", description="a reference to the account's key",
+        examples=["secret:azure_account_key"],
+    )  # fmt: skip
+    realm: Domain | None = Field(
+        None, description="the endpoint's domain, where it is not Azure's public cloud",
+        examples=["core.chinacloudapi.cn"],
+    )  # fmt: skip
+    redirect: bool = Field(
+        True, description="false where the clients cannot reach the container themselves",
+        examples=[False],
+    )  # fmt: skip
+
+
+class OssStorage(Part):
+    """A bucket of Alibaba Cloud's object storage."""
+
+    type: Literal["oss"] = Field(description="oss", examples=["oss"])
+    bucket: Word = Field(description="the bucket's name", examples=["harbor"])
+    region: Word = Field(description="the bucket's region", examples=["oss-cn-hangzhou"])
+    endpoint: Word | None = Field(
+        None, description="the endpoint's host name, where it is not the public one",
+        examples=["harbor.oss-cn-hangzhou-internal.aliyuncs.com"],
+    )  # fmt: skip
+    access_key: SecretReference = Field(
+        "secret:oss_access_key", description="a reference to the access key",
+        examples=["secret:oss_access_key"],
+    )  # fmt: skip
+    secret_key: SecretReference = Field(
+        "secret:oss_secret_key", description="a reference to the secret key",
+        examples=["secret:oss_secret_key"],
+    )  # fmt: skip
+    root: Word | None = Field(
+        None, description="a folder within the bucket", examples=["registry"]
+    )
+    redirect: bool = Field(
+        True, description="false where the clients cannot reach the bucket themselves",
+        examples=[False],
+    )  # fmt: skip
+
+
+class LocalStorage(Part):
+    """Each Harbor's own data volume: for solutions that replicate instead of sharing."""
+
+    type: Literal["local"] = Field(description="local", examples=["local"])
+
+
+ObjectStorage = S3Storage | SwiftStorage | GcsStorage | AzureStorage | OssStorage
+
 Storage = Annotated[
-    FilesystemStorage | NfsStorage | S3Storage,
+    LocalStorage | FilesystemStorage | NfsStorage | ObjectStorage,
     Field(discriminator="type", description="where the images are kept",
           examples=[{"type": "filesystem", "path": "/mnt/shared/harbor"}]),
 ]  # fmt: skip
@@ -347,11 +544,18 @@ class Cluster(Part):
         description="Harbor's offline installer",
         examples=[{"file": "~/harbor-offline-installer-v2.15.2.tgz"}],
     )
+    packages: Packages = Field(
+        Packages(), description="where Docker and the other programs come from",
+        examples=[{"source": "distribution"}],
+    )  # fmt: skip
     public_name: Domain = Field(
         description="the name that clients use", examples=["registry.example.com"]
     )
-    virtual_address: VirtualAddress = Field(
-        description="the address behind that name", examples=[{"address": "10.0.0.10/24"}]
+    virtual_address: VirtualAddress | None = Field(
+        None, description="the address behind that name", examples=[{"address": "10.0.0.10/24"}]
+    )
+    balancer: Balancer = Field(
+        Balancer(), description="what stands before the nodes", examples=[{"type": "haproxy"}]
     )
     access: Access = Field(
         Access(), description="how all hosts are reached", examples=[{"user": "root"}]
@@ -362,11 +566,28 @@ class Cluster(Part):
                     "interface": "eth0", "platform": "debian-13"}]],
     )  # fmt: skip
     tls: Tls = Field(description="where TLS ends", examples=[{"mode": "none"}])
-    database: Database = Field(
-        description="an existing PostgreSQL", examples=[{"host": "10.0.0.31"}]
+    database: Database | None = Field(
+        None, description="an existing database", examples=[{"host": "10.0.0.31"}]
     )
-    redis: Redis = Field(description="an existing Redis", examples=[{"host": "10.0.0.31"}])
-    storage: Storage
+    redis: Redis | None = Field(
+        None, description="an existing Redis", examples=[{"host": "10.0.0.31"}]
+    )
+    storage: Storage = LocalStorage(type="local")
+    job_logs: AbsolutePath | None = Field(
+        None, description="below Harbor 2.9: a folder of a shared file system for the logs of jobs",
+        examples=["/mnt/shared/job_logs"],
+    )  # fmt: skip
+    scanner: Literal["none", "trivy", "clair"] = Field(
+        "none", description="none, trivy (2.0 and later) or clair (up to 2.1)", examples=["trivy"]
+    )
+    clair_database: Database | None = Field(
+        None, description="with Harbor 1.5 and clair: an existing PostgreSQL for it",
+        examples=[{"host": "10.0.0.32"}],
+    )  # fmt: skip
+    replication: Replication = Field(
+        Replication(), description="with master-slave and master-master: what is replicated",
+        examples=[{"projects": ["library"]}],
+    )  # fmt: skip
     admin_password: SecretReference = Field(
         "secret:harbor_admin_password", description="a reference to the admin's first password",
         examples=["secret:harbor_admin_password"],
@@ -379,19 +600,71 @@ class Cluster(Part):
     )
 
     @property
+    def shares_state(self) -> bool:
+        """Say whether all nodes are one Harbor with one database, one Redis and one store."""
+        return self.solution in (Solution.ACTIVE_ACTIVE, Solution.ACTIVE_STANDBY)
+
+    @property
     def balancers(self) -> tuple[Host, ...]:
         """The hosts that balance, in the order of their priority."""
-        return tuple(host for host in self.hosts if Role.BALANCER in host.roles)
+        return self._with(Role.BALANCER)
 
     @property
     def nodes(self) -> tuple[Host, ...]:
-        """The hosts that run Harbor; the first one migrates the database."""
-        return tuple(host for host in self.hosts if Role.HARBOR in host.roles)
+        """The hosts that run Harbor; the first one migrates the database, or is the master."""
+        return self._with(Role.HARBOR)
 
     @property
-    def vip(self) -> str:
-        """The virtual address without its prefix length."""
-        return self.virtual_address.address.partition("/")[0]
+    def services_host(self) -> Host | None:
+        """The host that runs the database and Redis as containers: for a proof of concept."""
+        return next(iter(self._with(Role.SERVICES)), None)
+
+    @property
+    def used_database(self) -> Database | None:
+        """The database that the nodes use; None where each Harbor brings its own."""
+        if self.database is not None or self.services_host is None:
+            return self.database
+        # The containers are those of Harbor's own images, which have this user and database.
+        legacy = find(self.release).uses_mariadb
+        return Database(host=self.services_host.address, name="registry",
+                        user="root" if legacy else "postgres")  # fmt: skip
+
+    @property
+    def database_port(self) -> int:
+        """The database's port."""
+        used = self.used_database
+        default = 3306 if find(self.release).uses_mariadb else 5432
+        return (used.port if used else None) or default
+
+    @property
+    def used_redis(self) -> Redis | None:
+        """The Redis that the nodes use; None where each Harbor brings its own."""
+        if self.redis is not None or self.services_host is None:
+            return self.redis
+        return Redis(host=self.services_host.address, password="secret:redis_password")  # noqa: S106
+
+    def _with(self, role: Role) -> tuple[Host, ...]:
+        return tuple(host for host in self.hosts if role in host.roles)
+
+    @property
+    def vip(self) -> str | None:
+        """The virtual address without its prefix length; None where there is none."""
+        held = self.virtual_address
+        return held.address.partition("/")[0] if held else None
+
+    @property
+    def front(self) -> str:
+        """The address or name at which clients arrive."""
+        if self.vip is not None:
+            return self.vip
+        return self.public_name if self.shares_state else self.nodes[0].address
+
+    @property
+    def vip_holders(self) -> tuple[Host, ...]:
+        """The hosts one of which holds the virtual address."""
+        if self.virtual_address is None or self.balancer.type is BalancerType.EXISTING:
+            return ()
+        return self.nodes if self.solution is Solution.ACTIVE_STANDBY else self.balancers
 
     @property
     def scheme(self) -> str:
@@ -402,6 +675,35 @@ class Cluster(Part):
     def external_url(self) -> str:
         """The URL that clients use."""
         return f"{self.scheme}://{self.public_name}"
+
+    @property
+    def has_front(self) -> bool:
+        """Say whether clients reach one address before all nodes."""
+        return bool(self.balancers) or self.virtual_address is not None or self.shares_state
+
+    def name_of(self, node: Host) -> str:
+        """Return the name under which a node's Harbor is reached by itself.
+
+        Nodes that share their state are one Harbor with one name. Others have each their own,
+        or their address; without an address in front, the cluster's name is the first one's.
+        """
+        if self.shares_state:
+            return self.public_name
+        first = node is self.nodes[0] and not self.has_front
+        return node.public_name or (self.public_name if first else node.address)
+
+    def url_of(self, node: Host) -> str:
+        """Return the URL under which a node's Harbor is reached by itself."""
+        return f"{self.scheme}://{self.name_of(node)}"
+
+    def replicas(self) -> tuple[Host, ...]:
+        """The nodes that only serve pulls."""
+        return self.nodes[1:] if self.solution is Solution.MASTER_SLAVE else ()
+
+    def names(self) -> tuple[str, ...]:
+        """Return all names and addresses that a certificate has to be good for."""
+        own = [] if self.shares_state else [self.name_of(node) for node in self.nodes]
+        return tuple(dict.fromkeys((self.public_name, *own)))
 
     def host(self, name: str) -> Host:
         """Return the host of that name; raises `KeyError`."""

@@ -168,6 +168,9 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
+_STORES = ("local", "filesystem", "nfs", "s3", "swift", "gcs", "azure", "oss")
+
+
 def _sentence(detail: dict[str, Any]) -> str:
     """Return one sentence for one of pydantic's errors: path, value, expected, example."""
     location, kind, message = detail["loc"], detail["type"], detail["msg"]
@@ -182,7 +185,7 @@ def _sentence(detail: dict[str, Any]) -> str:
     if kind == "missing":
         return f"{path}: is missing; expected {expected}{example}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
-        types_known = "filesystem, nfs or s3"
+        types_known = f"{', '.join(_STORES[:-1])} or {_STORES[-1]}"
         return f"{path}.type: is not one of {types_known}; write for example type: filesystem"
     reason = message.removeprefix("Value error, ") if kind == "value_error" else "is not right"
     shown = "the value" if _is_secret(info) else _shown(detail["input"])
@@ -190,7 +193,7 @@ def _sentence(detail: dict[str, Any]) -> str:
 
 
 def _path(location: tuple[int | str, ...]) -> str:
-    words = [part for part in location if part not in ("filesystem", "nfs", "s3")]
+    words = [part for part in location if part not in _STORES]
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in words)
     cleaned = "".join(c if c.isprintable() else "?" for c in text.removeprefix("."))
     return cleaned[:120]
