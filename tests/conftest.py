@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from harbor_wizard.lab.credentials import _certificates
 from harbor_wizard.model import load
 from harbor_wizard.model.cluster import Cluster
 
@@ -24,11 +25,12 @@ def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
 def answers(tmp_path: Path) -> dict[str, Any]:
     """The example's plain data, with paths of files that are there."""
     data = load.read(EXAMPLES / "active-active.yaml")
-    for name in ("installer.tgz", "tls.crt", "tls.key", "ca.crt"):
-        (tmp_path / name).write_text(f"{name}\n")
+    (tmp_path / "installer.tgz").write_text("installer.tgz\n")
+    # Real ones, by a CA of their own: a run refuses others.
+    _certificates(tmp_path)
     data["installer"] = {"file": str(tmp_path / "installer.tgz")}
-    data["tls"].update(certificate=str(tmp_path / "tls.crt"), key=str(tmp_path / "tls.key"),
-                       ca=str(tmp_path / "ca.crt"))  # fmt: skip
+    data["tls"].update(certificate=str(tmp_path / "registry.crt"),
+                       key=str(tmp_path / "registry.key"), ca=str(tmp_path / "ca.crt"))  # fmt: skip
     return data
 
 

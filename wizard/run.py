@@ -6,14 +6,24 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from harbor_wizard import certificates
 from harbor_wizard.engine.events import Sink
 from harbor_wizard.engine.runner import Connect, Runner, Settings
-from harbor_wizard.errors import SecretsError
+from harbor_wizard.errors import InputError, SecretsError
 from harbor_wizard.journal import Journal
 from harbor_wizard.lock import Lock
 from harbor_wizard.model.cluster import Cluster, Host
 from harbor_wizard.plan import Plan
-from harbor_wizard.secrets import PASSPHRASE, SecretValues, draw, missing
+from harbor_wizard.secrets import (
+    CA_CERTIFICATE,
+    CA_KEY,
+    PASSPHRASE,
+    TLS_CERTIFICATE,
+    TLS_KEY,
+    SecretValues,
+    draw,
+    missing,
+)
 from harbor_wizard.session import Session
 from harbor_wizard.step import Command
 from harbor_wizard.transport.base import Transport
@@ -42,8 +52,23 @@ def needed_secrets(plan: Plan) -> list[str]:
 
 def files(cluster: Cluster) -> dict[str, str]:
     """Return the holes that are filled from files of the operator's, with their paths."""
-    found = {"tls_certificate": cluster.tls.certificate, "tls_key": cluster.tls.key}
+    tls = cluster.tls
+    if tls.issuer == "wizard":
+        return {}  # they come from the store, as other secrets do
+    found = {TLS_CERTIFICATE: tls.certificate, TLS_KEY: tls.key, CA_CERTIFICATE: tls.ca}
     return {name: path for name, path in found.items() if path is not None}
+
+
+def precheck(session: Session, cluster: Cluster) -> list[str]:
+    """Look at what the operator gave before anything is done; return what to warn of.
+
+    Raises `InputError` with a sentence for each mistake that no run can go on with.
+    """
+    found = certificates.problems(cluster, session.folder)
+    wrong = [one.sentence for one in found if one.severity is certificates.Severity.ERROR]
+    if wrong:
+        raise InputError("\n".join(wrong))
+    return [one.sentence for one in found]
 
 
 def open_secrets(
@@ -52,8 +77,10 @@ def open_secrets(
     """Return the values for a run: given, kept, asked for, or drawn; what is new is kept.
 
     What is kept is encrypted under the passphrase, which is `given` or asked for. Raises
-    `SecretsError` that names all that is missing. A rehearsal needs none and keeps none.
+    `SecretsError` that names all that is missing, and `InputError` where `precheck` does. A
+    rehearsal needs none and keeps none.
     """
+    precheck(session, plan.cluster)
     names = needed_secrets(plan)
     local = {name: session.local(path) for name, path in files(plan.cluster).items()}
     if rehearsal:
@@ -65,7 +92,7 @@ def open_secrets(
         passphrase = ask(PASSPHRASE)
     kept = session.store.read(passphrase) if session.store.exists else {}
     values = {**kept, **{name: value for name, value in given.items() if name in names}}
-    values.update(draw(names, values))
+    values.update(draw(names, values, plan.cluster.names()))
     lacking = [name for name in names if name not in values]
     if lacking and ask is None:
         raise SecretsError(missing(lacking))
@@ -73,7 +100,8 @@ def open_secrets(
         values[name] = ask(name) if ask else ""
     if values != kept:
         session.store.write(values, passphrase)
-    return SecretValues(values, local)
+    # What signs certificates never leaves this machine: no hole is ever filled with it.
+    return SecretValues({name: v for name, v in values.items() if name != CA_KEY}, local)
 
 
 def ssh_connector(

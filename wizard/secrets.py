@@ -13,7 +13,7 @@ import os
 import secrets as random
 import stat
 import string
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -31,6 +31,13 @@ PASSPHRASE = "passphrase"  # noqa: S105 - its name, not its value
 ALPHABET = string.ascii_letters + string.digits
 
 MINIMUM_LENGTH = 4
+
+# The server's certificate and its key, and the CA's where the wizard is the CA.
+TLS_CERTIFICATE, TLS_KEY = "tls_certificate", "tls_key"
+CA_CERTIFICATE, CA_KEY = "ca_certificate", "ca_key"
+
+# Values that everyone may see, and that output is not to be masked by.
+PUBLIC = frozenset({TLS_CERTIFICATE, CA_CERTIFICATE, "harbor_token_certificate"})
 
 
 def secret(name: str) -> Hole:
@@ -70,8 +77,8 @@ class SecretValues:
 
     def masker(self) -> Masker:
         """Return what masks all of them in any text."""
-        keys = [self.value(name) for name in self._files if name != "tls_certificate"]
-        return Masker([*self._values.values(), *keys])
+        names = {*self._values, *self._files} - PUBLIC
+        return Masker([self.value(name) for name in names])
 
     def __repr__(self) -> str:
         return f"SecretValues({', '.join(sorted(self._values))})"
@@ -109,21 +116,51 @@ _DRAWN: dict[str, Callable[[], str]] = {
     "harbor_robot_scanner_prefix": lambda: _token(8),
     # VRRP's field has eight characters.
     "vrrp_password": lambda: _token(8),
+    # Of the database that a Harbor brings itself, and of the robots that replicate.
+    "harbor_database_password": lambda: _token(24),
+    "harbor_redis_password": lambda: _token(24),
+    "replication": _password,
 }
 _TOKEN_PAIR = ("harbor_token_key", "harbor_token_certificate")
+_CERTIFIED = frozenset({TLS_CERTIFICATE, TLS_KEY, CA_CERTIFICATE})
 
 
-def draw(names: Iterable[str], have: Mapping[str, str]) -> dict[str, str]:
-    """Return values for those of `names` that can be drawn and are not there yet."""
+def draw(
+    names: Iterable[str], have: Mapping[str, str], hosts: Sequence[str] = ()
+) -> dict[str, str]:
+    """Return values for those of `names` that can be drawn and are not there yet.
+
+    `hosts` are the names that the certificate of the wizard's own CA is for: where the one that
+    is there is for others, or ends soon, it is drawn anew.
+    """
     drawn: dict[str, str] = {}
     for name in names:
+        if name in _CERTIFIED and not drawn.keys() & _CERTIFIED:
+            from harbor_wizard import certificates  # noqa: PLC0415 - seldom needed
+
+            drawn.update(certificates.draw(have, hosts))
         if name in have or name in drawn:
             continue
-        if name in _DRAWN:
-            drawn[name] = _DRAWN[name]()
-        elif name in _TOKEN_PAIR:
-            drawn.update(zip(_TOKEN_PAIR, _token_pair(have.get(_TOKEN_PAIR[0])), strict=True))
+        what, whose = _split(name)
+        if what in _DRAWN:
+            drawn[name] = _DRAWN[what]()
+        elif what in _TOKEN_PAIR:
+            pair = [one + whose for one in _TOKEN_PAIR]
+            drawn.update(zip(pair, _token_pair(have.get(pair[0])), strict=True))
     return drawn
+
+
+def of_host(name: str, host: str) -> str:
+    """Return the name of a secret that a host has for itself, in a reference's characters."""
+    return f"{name}_{host.replace('-', '_')}"
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Return what a name stands for, and the part that says whose it is."""
+    for what in sorted((*_DRAWN, *_TOKEN_PAIR), key=len, reverse=True):
+        if name == what or name.startswith(f"{what}_"):
+            return what, name.removeprefix(what)
+    return name, ""
 
 
 def _token_pair(existing: str | None) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from textual.events import Paste
 from textual.pilot import Pilot
 from textual.widgets import Button, DataTable, Static
 
-from harbor_wizard import run
+from harbor_wizard import certificates, run
 from harbor_wizard import session as sessions
 from harbor_wizard.screens.app import WizardApp
 from harbor_wizard.screens.base import WizardScreen
@@ -29,8 +29,10 @@ SIZE = (80, 24)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HARBOR_WIZARD_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    for name in ("installer.tgz", "registry.crt", "registry.key"):
-        (tmp_path / name).write_text("-----BEGIN something-----\n")
+    (tmp_path / "installer.tgz").write_text("installer.tgz\n")
+    drawn = certificates.draw({}, ["registry.lab.internal", "registry.example.com"])
+    (tmp_path / "registry.crt").write_text(drawn["tls_certificate"])
+    (tmp_path / "registry.key").write_text(drawn["tls_key"])
     return tmp_path
 
 
