@@ -1,93 +1,45 @@
-"""The core: health, tokens, a little of the API, and the way to the registry."""
+"""The core: health, sessions, tokens, the API, and the way to the registry."""
 
-import base64
-import hashlib
 import http.client
 import json
 import os
-import re
 import signal
 import sys
 import threading
 import time
 import urllib.parse
+from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
-import jwt
 import psycopg2
 import redis
 
+from standin import addresses, auth, database, registry, replication, rights, settings, tasks, tokens, web
+from standin import artifacts, collection, endpoints, projects, robots, users  # noqa: F401 - their routes
+from standin.cache import cache
+
 E = os.environ
-KEY = Path("/etc/core/private_key.pem").read_text()
-ISSUER, AUDIENCE = "harbor-token-issuer", "harbor-registry"
-PARTS = {"registry": ("registry", 5000, "/"), "registryctl": ("registryctl", 8080, "/api/health"),
-         "jobservice": ("jobservice", 8080, "/api/v1/stats"), "portal": ("portal", 8080, "/")}  # fmt: skip
+PARTS = {"registry": (addresses.REGISTRY, "/"), "registryctl": (addresses.REGISTRYCTL, "/api/health"),
+         "jobservice": (addresses.JOBSERVICE, "/api/v1/stats"), "portal": (addresses.PORTAL, "/")}  # fmt: skip
+SAFE = ("GET", "HEAD", "OPTIONS")
 health = {}
-
-
-def database():
-    return psycopg2.connect(host=E["POSTGRESQL_HOST"], port=E["POSTGRESQL_PORT"], user=E["POSTGRESQL_USERNAME"],
-                            password=E["POSTGRESQL_PASSWORD"], dbname=E["POSTGRESQL_DATABASE"],
-                            connect_timeout=5)  # fmt: skip
-
-
-def cache():
-    if E.get("REDIS_MASTER"):
-        nodes = [one.rsplit(":", 1) for one in E["REDIS_HOST"].split(",")]
-        sentinel = redis.Sentinel([(h, int(p)) for h, p in nodes], socket_timeout=3)
-        return sentinel.master_for(E["REDIS_MASTER"], password=E["REDIS_PASSWORD"] or None)
-    host, port = E["REDIS_HOST"].rsplit(":", 1)
-    return redis.Redis(host, int(port), password=E["REDIS_PASSWORD"] or None, socket_timeout=3)
-
-
-def hashed(password, salt):
-    return hashlib.pbkdf2_hmac("sha256", password.encode(), bytes.fromhex(salt), 50000).hex()
-
-
-def migrate():
-    """Under a lock, as several nodes may start at once; slow enough to be seen."""
-    with database() as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(4711)")
-        cursor.execute("CREATE TABLE IF NOT EXISTS schema_migrations (version int PRIMARY KEY)")
-        cursor.execute("SELECT 1 FROM schema_migrations WHERE version = 150")
-        if cursor.fetchone() is None:
-            time.sleep(2)
-            cursor.execute("CREATE TABLE harbor_user (username text PRIMARY KEY, salt text, password text)")
-            cursor.execute("CREATE TABLE project (project_id serial PRIMARY KEY, name text UNIQUE, public boolean)")
-            salt = os.urandom(16).hex()
-            cursor.execute("INSERT INTO harbor_user VALUES ('admin', %s, %s)",
-                           (salt, hashed(E["HARBOR_ADMIN_PASSWORD"], salt)))  # fmt: skip
-            cursor.execute("INSERT INTO project (name, public) VALUES ('library', true)")
-            cursor.execute("INSERT INTO schema_migrations VALUES (150)")
-    connection.close()
-
-
-def query(text, values=()):
-    connection = database()
-    try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(text, values)
-            return cursor.fetchall() if cursor.description else []
-    finally:
-        connection.close()
 
 
 def look():
     """Poll the parts, as the real one does, and keep the last answer."""
     while True:
         seen = {"core": None}
-        for name, (host, port, path) in PARTS.items():
+        for name, (address, path) in PARTS.items():
             try:
-                connection = http.client.HTTPConnection(host, port, timeout=3)
+                connection = http.client.HTTPConnection(*addresses.pair(address), timeout=3)
                 secret = {"Authorization": f"Harbor-Secret {E['JOBSERVICE_SECRET']}"}
                 connection.request("GET", path, headers=secret)
                 status = connection.getresponse().status
                 seen[name] = None if status < 400 else f"status {status}"
                 connection.close()
-            except OSError as error:
+            except (OSError, http.client.HTTPException) as error:
                 seen[name] = str(error)
-        for name, probe in (("database", lambda: query("SELECT 1")), ("redis", lambda: cache().ping())):
+        for name, probe in (("database", lambda: database.query("SELECT 1")), ("redis", lambda: cache().ping())):
             try:
                 probe()
                 seen[name] = None
@@ -97,197 +49,169 @@ def look():
         time.sleep(2)
 
 
-def user_of(headers):
-    kind, _, value = headers.get("Authorization", "").partition(" ")
-    if kind.lower() != "basic":
-        return None
-    try:
-        name, _, password = base64.b64decode(value).decode().partition(":")
-    except ValueError:
-        return ""
-    rows = query("SELECT salt, password FROM harbor_user WHERE username = %s", (name,))
-    return name if rows and hashed(password, rows[0][0]) == rows[0][1] else ""
+@web.route("GET", "/health")
+def healthy(_request):
+    """Always with the status 200, as the real one."""
+    parts = [{"name": name, "status": "unhealthy", "error": reason} if reason
+             else {"name": name, "status": "healthy"} for name, reason in sorted(health.items())]  # fmt: skip
+    whole = len(parts) == len(PARTS) + 3 and all(one["status"] == "healthy" for one in parts)
+    return web.Answer(200, {"components": parts, "status": "healthy" if whole else "unhealthy"})
 
 
-def registry(method, path, headers=None, body=None):
-    connection = http.client.HTTPConnection("registry", 5000, timeout=600)
-    login = f"{E['REGISTRY_CREDENTIAL_USERNAME']}:{E['REGISTRY_CREDENTIAL_PASSWORD']}"
-    sent = {**(headers or {}), "Authorization": "Basic " + base64.b64encode(login.encode()).decode()}
-    connection.request(method, path, body=body, headers=sent)
-    return connection.getresponse()
+def _text(value):
+    if isinstance(value, date):
+        return value.isoformat().replace("+00:00", "Z")
+    raise TypeError(f"{type(value)} is no JSON")
 
 
 class Handler(BaseHTTPRequestHandler):
+    """Reads a request, whole or in chunks, and writes one answer."""
+
     protocol_version = "HTTP/1.1"
     server_version = "stand-in"
 
     def log_message(self, *arguments):
-        print(self.command, self.path.partition("?")[0], arguments[1] if len(arguments) > 1 else "", flush=True)
+        print(self.command, self.path.partition("?")[0], arguments[2] if len(arguments) > 2 else "", flush=True)
 
-    def answer(self, status, data=None, headers=None):
-        body = b"" if data is None else json.dumps(data, separators=(",", ":")).encode()
-        self.send_response(status)
-        for name, value in (headers or {}).items():
+    def answer(self, answer):
+        body = b""
+        kind = answer.headers.pop("Content-Type", "application/json")
+        if isinstance(answer.data, str) and kind == "text/plain":
+            body = answer.data.encode()
+        elif answer.data is not None:
+            body = json.dumps(answer.data, separators=(",", ":"), default=_text).encode()
+        self.send_response(answer.status)
+        for name, value in [*answer.headers.items(), *self.extra]:
             self.send_header(name, value)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def error(self, status, code, message, headers=None):
-        self.answer(status, {"errors": [{"code": code, "message": message}]}, headers)
+    def body(self):
+        """Yield the body in parts, however it is sent."""
+        while self.chunked:
+            size = int(self.rfile.readline().partition(b";")[0], 16)
+            if size == 0:
+                while self.rfile.readline().strip():
+                    pass
+                self.chunked, self.left = False, 0
+                return
+            while size > 0:
+                part = self.rfile.read(min(size, 1 << 18))
+                if not part:
+                    raise ConnectionError("the client went away")
+                size -= len(part)
+                yield part
+            self.rfile.readline()
+        while self.left > 0:
+            part = self.rfile.read(min(self.left, 1 << 18))
+            if not part:
+                raise ConnectionError("the client went away")
+            self.left -= len(part)
+            yield part
 
     def route(self):
-        length = int(self.headers.get("Content-Length") or 0)
-        path = urllib.parse.urlsplit(self.path)
+        self.left = int(self.headers.get("Content-Length") or 0)
+        self.chunked = self.headers.get("Transfer-Encoding", "").lower() == "chunked"
+        self.extra = []
         try:
-            if path.path.startswith("/v2/"):
-                return self.v2(length)
-            body = self.rfile.read(length)
-            if path.path == "/service/token":
-                return self.token(urllib.parse.parse_qs(path.query))
-            if path.path.startswith("/api/v2.0/"):
-                return self.api(self.command, path.path.removeprefix("/api/v2.0"), body)
-            if path.path.startswith("/service/notifications/"):
-                given = self.headers.get("Authorization", "")
-                good = given == f"Harbor-Secret {E['JOBSERVICE_SECRET']}"
-                return self.answer(200 if good else 401)
-            return self.error(404, "NOT_FOUND", "the stand-in has no such path")
-        except psycopg2.Error as error:
-            return self.error(500, "UNKNOWN", str(error)[:100])
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = route
-
-    def api(self, method, path, body):
-        if path == "/ping":
-            self.send_response(200)
-            self.send_header("Content-Length", "4")
-            self.end_headers()
-            return self.wfile.write(b"Pong")
-        if path == "/health":
-            parts = [
-                {"name": name, "status": "unhealthy", "error": reason} if reason
-                else {"name": name, "status": "healthy"}
-                for name, reason in sorted(health.items())
-            ]  # fmt: skip
-            whole = len(parts) == 7 and all(p["status"] == "healthy" for p in parts)
-            return self.answer(200, {"components": parts, "status": "healthy" if whole else "unhealthy"})
-        if path == "/systeminfo":
-            return self.answer(200, {"auth_mode": "db_auth", "banner_message": "stand-in for Harbor, for tests only"})
-        user = user_of(self.headers)
-        if not user:
-            return self.error(401, "UNAUTHORIZED", "unauthorized")
-        if path == "/users/current":
-            return self.answer(200, {"username": user, "sysadmin_flag": True})
-        if path == "/projects" and method == "GET":
-            rows = query("SELECT project_id, name, public FROM project")
-            return self.answer(200, [{"project_id": i, "name": n, "metadata": {"public": str(p).lower()}} for i, n, p in rows])
-        if path == "/projects" and method == "POST":
-            name = json.loads(body)["project_name"]
             try:
-                query("INSERT INTO project (name, public) VALUES (%s, false)", (name,))
-            except psycopg2.errors.UniqueViolation:
-                return self.error(409, "CONFLICT", f"The project named {name} already exists")
-            return self.answer(201)
-        found = re.fullmatch(r"/projects/([^/]+)/repositories/([^/]+)", path)
-        if found and method == "DELETE":
-            return self.delete_repository(found[1], urllib.parse.unquote(urllib.parse.unquote(found[2])))
-        return self.error(404, "NOT_FOUND", "the stand-in has no such path")
+                self.dispatch(urllib.parse.urlsplit(self.path).path)
+            except web.Problem as problem:
+                self.refuse(problem)
+            except psycopg2.Error as error:
+                self.refuse(web.Problem(500, str(error)[:100]))
+            except (redis.RedisError, OSError, ValueError, http.client.HTTPException) as error:
+                if isinstance(error, ConnectionError):
+                    raise  # the client's: what is not reached for it is a problem with a status
+                self.refuse(web.Problem(500, str(error)[:200]))
+        except ConnectionError as error:
+            print("broken off:", error, flush=True)
+            self.close_connection = True
 
-    def delete_repository(self, project, name):
-        listed = registry("GET", f"/v2/{project}/{name}/tags/list")
-        if listed.status != 200:
-            return self.error(404, "NOT_FOUND", "repository not found")
-        kinds = {"Accept": "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json"}
-        for tag in json.load(listed)["tags"] or []:
-            head = registry("HEAD", f"/v2/{project}/{name}/manifests/{tag}", kinds)
-            registry("DELETE", f"/v2/{project}/{name}/manifests/{head.headers['Docker-Content-Digest']}").read()
-        return self.answer(200)
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = route
 
-    def token(self, given):
-        user = user_of(self.headers)
-        if user == "":
-            return self.error(401, "UNAUTHORIZED", "unauthorized")
-        access = []
-        for scope in given.get("scope", []):
-            kind, _, rest = scope.partition(":")
-            name, _, actions = rest.rpartition(":")
-            rows = query("SELECT public FROM project WHERE name = %s", (name.split("/")[0],))
-            wanted = actions.split(",") if rows else []
-            granted = wanted if user else [a for a in wanted if a == "pull" and rows[0][0]]
-            access.append({"type": kind, "name": name, "actions": granted})
-        now = int(time.time())
-        claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": user or "", "iat": now, "nbf": now - 60,
-                  "exp": now + 1800, "access": access}  # fmt: skip
-        return self.answer(200, {"token": jwt.encode(claims, KEY, "RS256"), "expires_in": 1800})
+    def refuse(self, problem):
+        for _ in self.body():  # what is not read would be taken for the next request
+            pass
+        errors = {"errors": [{"code": problem.code, "message": problem.message}]}
+        self.answer(web.Answer(problem.status, errors, problem.headers))
 
-    def allowed(self, path):
-        kind, _, value = self.headers.get("Authorization", "").partition(" ")
-        if kind.lower() == "basic":
-            return bool(user_of(self.headers))
-        if kind.lower() != "bearer":
-            return False
-        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    def dispatch(self, path):
+        if path.startswith("/v2/"):
+            return registry.serve(self, self.path, self.headers)
+        body = b"".join(self.body())
+        if path == "/api/v2.0/ping":  # without a look at the database
+            return self.answer(web.Answer(200, "Pong", {"Content-Type": "text/plain"}))
+        if path == "/service/token":
+            return self.token()
+        if path.startswith("/service/notifications/"):
+            return self.answer(tasks.hook(path, self.headers, body))
+        if path.startswith("/c/"):
+            return self.session(path, body)
+        if path.startswith("/api/v2.0/"):
+            return self.api(path.removeprefix("/api/v2.0"), body)
+        raise web.Problem(404, "the stand-in has no such path")
 
-        public = load_pem_private_key(KEY.encode(), None).public_key()
-        try:
-            claims = jwt.decode(value, public, ["RS256"], audience=AUDIENCE, issuer=ISSUER)
-        except jwt.PyJWTError as error:
-            print("token refused:", error, flush=True)
-            return False
-        if path == "/v2/":
-            return True
-        name = re.split(r"/(?:manifests|blobs|tags)/", path.removeprefix("/v2/"))[0]
-        action = {"GET": "pull", "HEAD": "pull", "DELETE": "delete"}.get(self.command, "push")
-        return any(one["name"] == name and (action in one["actions"] or "*" in one["actions"]) for one in claims["access"])
+    def api(self, path, body):
+        function, arguments = web.find(self.command, path)
+        caller = rights.Caller() if path == "/health" else auth.caller(self.headers)
+        self.attach()
+        if self.command not in SAFE:
+            if caller.session:
+                auth.csrf_checked(self.headers)
+            if not caller.known:
+                raise web.Problem(401, "unauthorized")
+            if path != "/configurations":
+                settings.refuse_while_read_only()
+        request = web.Request(self.command, self.path, self.headers, body, caller)
+        return self.answer(function(request, **arguments))
 
-    def v2(self, length):
-        path = urllib.parse.urlsplit(self.path).path
-        if not self.allowed(path):
-            self.rfile.read(length)
-            scheme = urllib.parse.urlsplit(E["EXT_ENDPOINT"]).scheme
-            realm = f'Bearer realm="{scheme}://{self.headers["Host"]}/service/token",service="{AUDIENCE}"'
-            name = re.split(r"/(?:manifests|blobs|tags)/", path.removeprefix("/v2/"))[0]
-            if path != "/v2/":
-                realm += f',scope="repository:{name}:{"pull" if self.command in ("GET", "HEAD") else "pull,push"}"'
-            return self.error(401, "UNAUTHORIZED", "unauthorized to access repository", {"WWW-Authenticate": realm})
-        drop = ("authorization", "connection", "content-length", "transfer-encoding")
-        headers = {k: v for k, v in self.headers.items() if k.lower() not in drop}
-        body = None
-        if length or self.command in ("POST", "PUT", "PATCH"):
-            headers["Content-Length"] = str(length)
-            body = self.chunks(length)
-        response = registry(self.command, self.path, headers, body)
-        self.send_response(response.status)
-        for name, value in response.headers.items():
-            if name.lower() not in ("connection", "transfer-encoding", "date", "server"):
-                self.send_header(name, value)
-        sized = "Content-Length" in response.headers
-        if not sized:
-            rest = response.read()
-            self.send_header("Content-Length", str(len(rest)))
-            self.end_headers()
-            return self.wfile.write(rest)
-        self.end_headers()
-        while self.command != "HEAD" and (chunk := response.read(1 << 18)):
-            self.wfile.write(chunk)
-        return None
+    def attach(self):
+        """Send the token that a session's changes want, with the cookie it belongs to."""
+        token, cookie = auth.csrf(self.headers)
+        self.extra.append((auth.CSRF_HEADER, token))
+        if cookie:
+            self.extra.append(("Set-Cookie", cookie))
 
-    def chunks(self, length):
-        while length > 0:
-            chunk = self.rfile.read(min(length, 1 << 18))
-            if not chunk:
-                return
-            length -= len(chunk)
-            yield chunk
+    def token(self):
+        if self.command == "POST":
+            raise web.Problem(405, "method POST is not allowed", "METHOD_NOT_ALLOWED")
+        given = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
+        scopes = [one for text in given.get("scope", []) for one in text.split(" ") if one]
+        made = tokens.issued(auth.caller(self.headers), scopes)
+        self.answer(web.Answer(200, {"token": made, "access_token": "", "expires_in": 1800,
+                                     "issued_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}))  # fmt: skip
+
+    def session(self, path, body):
+        if path == "/c/login" and self.command == "POST":
+            # The real one wants the token here too: a page was read before.
+            self.attach()
+            auth.csrf_checked(self.headers)
+            given = {k: v[0] for k, v in urllib.parse.parse_qs(body.decode()).items()}
+            who = auth.login(given.get("principal", ""), given.get("password", ""))
+            if who is None or who.kind != rights.USER:
+                raise web.Problem(401, "invalid credentials")
+            self.extra.append(("Set-Cookie", auth.begin_session(who)))
+            return self.answer(web.Answer(200))
+        if path == "/c/log_out":
+            self.extra.append(("Set-Cookie", auth.end_session(self.headers)))
+            return self.answer(web.Answer(200))
+        raise web.Problem(404, "the stand-in has no such path")
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     for attempt in range(30):
         try:
-            migrate()
+            database.migrate()
             break
         except psycopg2.OperationalError as error:
             print("the database does not answer:", error, flush=True)
@@ -295,4 +219,5 @@ if __name__ == "__main__":
     else:
         sys.exit("no database")
     threading.Thread(target=look, daemon=True).start()
-    ThreadingHTTPServer(("", 8080), Handler).serve_forever()
+    replication.begin_schedules()
+    Server(addresses.pair(addresses.LISTEN), Handler).serve_forever()

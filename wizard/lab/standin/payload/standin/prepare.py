@@ -11,7 +11,10 @@ from pathlib import Path
 import bcrypt
 import yaml
 
+from standin import releases
+
 OWNER = 10000
+BUNDLED_OWNER = 999
 ALPHABET = string.ascii_letters + string.digits
 
 
@@ -55,17 +58,48 @@ def key_pair(data):
     print(f"Successfully called func: create_root_cert ({key})")
 
 
-def check(config):
-    """The rejections that the real one has."""
+def check(config, tag):
+    """The rejections that the real one of this release has."""
     hostname = config["hostname"]
-    config["data_volume"], config["jobservice"]["job_loggers"], config["log"]["local"]
+    config["data_volume"], config["log"]["local"]
+    if releases.has(tag, "job_loggers"):
+        config["jobservice"]["job_loggers"]
     if hostname in ("127.0.0.1", "reg.mydomain.com"):
         print(f"Error happened in config validation...\n127.0.0.1 can not be the hostname: {hostname}")
         sys.exit(255)
     if "external_database" not in config and "database" not in config:
         raise KeyError("harbor_db_password")
     if "redirect" in config.get("storage_service", {}):
-        config["storage_service"]["redirect"]["disable"]
+        config["storage_service"]["redirect"]["disable" if releases.has(tag, "redirect.disable") else "disabled"]
+
+
+def database_of(config):
+    """Where core finds its database: outside, or in the container beside it."""
+    if "external_database" in config:
+        found = config["external_database"]["harbor"]
+        return {"host": found.get("host"), "port": found.get("port"), "name": found.get("db_name"),
+                "user": found.get("username"), "password": found.get("password"),
+                "ssl": found.get("ssl_mode") or ""}  # fmt: skip
+    return {"host": "postgresql", "port": 5432, "name": "registry", "user": "postgres",
+            "password": config["database"]["password"], "ssl": "disable"}  # fmt: skip
+
+
+def redis_of(config, tag):
+    found = config.get("external_redis")
+    if not found:
+        found = {"host": "redis:6379"}
+    elif not releases.has(tag, "redis host with its port"):
+        found = {**found, "host": f"{found['host']}:{found['port']}"}
+    return {"REDIS_HOST": found["host"], "REDIS_PASSWORD": found.get("password") or "",
+            "REDIS_MASTER": found.get("sentinel_master_set") or ""}  # fmt: skip
+
+
+def folder(path, owner, mode=None):
+    path.mkdir(parents=True, exist_ok=True)
+    if mode is not None:
+        path.chmod(mode)
+    if os.geteuid() == 0 and path.stat().st_uid != owner:
+        os.chown(path, owner, owner)
 
 
 def env(values):
@@ -74,17 +108,19 @@ def env(values):
 
 def main(input_dir, data, compose_location, config_dir, tag):
     config = yaml.safe_load((input_dir / "harbor.yml").read_text())
-    check(config)
+    check(config, tag)
     print("prepare base dir is set to the installer's folder (stand-in)")
     for path in sorted(config_dir.rglob("*"), reverse=True):
         if path.is_file():
             print(f"Clearing the configuration file: {path}")
             path.unlink()
-    for folder in ("registry", "job_logs", "ca_download", "secret/keys"):
-        made = data / folder
-        made.mkdir(parents=True, exist_ok=True)
-        if os.geteuid() == 0 and made.stat().st_uid != OWNER:
-            os.chown(made, OWNER, OWNER)
+    for name in ("registry", "job_logs", "ca_download", "secret/keys"):
+        folder(data / name, OWNER)
+    if "external_database" not in config:
+        folder(data / "database", BUNDLED_OWNER, 0o700)
+        put(config_dir / "db/env", env({"POSTGRES_PASSWORD": config["database"]["password"]}))
+    if not config.get("external_redis"):
+        folder(data / "redis", BUNDLED_OWNER)
     keep(data / "secret/keys/secretkey", lambda: draw(16))
     key_pair(data)
     https = config.get("https")
@@ -93,8 +129,7 @@ def main(input_dir, data, compose_location, config_dir, tag):
         for source, name in (("certificate", "server.crt"), ("private_key", "server.key")):
             hostfs = Path("/hostfs") if Path("/hostfs/etc").exists() else Path("/")
             put(data / "secret/cert" / name, (hostfs / https[source].lstrip("/")).read_text(), mode=0o600)
-    database = config.get("external_database", {}).get("harbor", {})
-    redis = config.get("external_redis", {})
+    database, redis = database_of(config), redis_of(config, tag)
     password = draw(32)
     hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(6)).decode().replace("$2b$", "$2y$")
     put(config_dir / "registry/passwd", f"harbor_registry_user:{hashed}\n")
@@ -118,17 +153,16 @@ def main(input_dir, data, compose_location, config_dir, tag):
         "REGISTRY_CREDENTIAL_PASSWORD": password,
         "EXT_ENDPOINT": config.get("external_url") or f"http://{config['hostname']}",
         "HARBOR_ADMIN_PASSWORD": config["harbor_admin_password"],
-        "POSTGRESQL_HOST": database.get("host"),
-        "POSTGRESQL_PORT": database.get("port"),
-        "POSTGRESQL_DATABASE": database.get("db_name"),
-        "POSTGRESQL_USERNAME": database.get("username"),
-        "POSTGRESQL_PASSWORD": database.get("password"),
-        "REDIS_HOST": redis.get("host"),
-        "REDIS_PASSWORD": redis.get("password") or "",
-        "REDIS_MASTER": redis.get("sentinel_master_set") or "",
+        "POSTGRESQL_HOST": database["host"],
+        "POSTGRESQL_PORT": database["port"],
+        "POSTGRESQL_DATABASE": database["name"],
+        "POSTGRESQL_USERNAME": database["user"],
+        "POSTGRESQL_PASSWORD": database["password"],
+        "POSTGRESQL_SSLMODE": database["ssl"],
+        **redis,
     }
     put(config_dir / "core/env", env(core))
-    put(config_dir / "jobservice/env", env({**shared, "CORE_URL": "http://core:8080"}))
+    put(config_dir / "jobservice/env", env({**shared, "CORE_URL": "http://core:8080", **redis}))
     put(config_dir / "registryctl/env", env(shared))
     put(config_dir / "nginx/nginx.conf", nginx(https))
     put(compose_location / "docker-compose.yml", compose(config, tag), owner=0, mode=0o644)
@@ -157,6 +191,8 @@ http {{
   server {{
     {listen if https else "listen 8080;"}
     client_max_body_size 0;
+    proxy_buffering off;
+    proxy_request_buffering off;
     proxy_http_version 1.1;
     proxy_set_header Host {host};
     proxy_set_header X-Forwarded-Proto $proto;
@@ -189,6 +225,12 @@ def compose(config, tag):
         "jobservice": [f"{data}/job_logs:/var/log/jobs"],
         "proxy": ["./common/config/nginx:/etc/nginx", *([f"{data}/secret/cert:/etc/cert"] if https else [])],
     }  # fmt: skip
+    if "external_database" not in config:
+        names["postgresql"], images["postgresql"] = "harbor-db", "harbor-db"
+        volumes["postgresql"] = [f"{data}/database:/var/lib/postgresql/data"]
+    if not config.get("external_redis"):
+        names["redis"], images["redis"] = "redis", releases.cache_image(tag)
+        volumes["redis"] = [f"{data}/redis:/var/lib/redis"]
     services = {}
     for name in names:
         service = {
@@ -208,6 +250,10 @@ def compose(config, tag):
             }
         if name in ("core", "jobservice", "registryctl"):
             service["env_file"] = [f"./common/config/{name}/env"]
+        if name == "postgresql":
+            service["env_file"] = ["./common/config/db/env"]
+        if name in ("core", "jobservice"):
+            service["depends_on"] += [one for one in ("postgresql", "redis") if one in names]
         services[name] = service
     services["proxy"]["ports"] = [f"{config['http']['port']}:8080"]
     if https:

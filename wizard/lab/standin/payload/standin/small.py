@@ -1,4 +1,4 @@
-"""The small parts: portal, jobservice, registryctl, and the log."""
+"""The small parts: portal, registryctl, and the log."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ PAGE = b"<h1>Stand-in for Harbor</h1><p>For tests and practice runs only. This i
 
 
 class Part(BaseHTTPRequestHandler):
-    """Answers its health; jobservice and registryctl only to who knows the shared secret."""
+    """Answers its health; registryctl only to who knows the shared secret."""
 
     def do_GET(self):
         wanted = os.environ.get("JOBSERVICE_SECRET")
