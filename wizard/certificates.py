@@ -38,6 +38,9 @@ LEAST_DAYS = 30
 _SERVER_DAYS = 825
 _CA_DAYS = 3650
 
+# What clients take for forged, since it can be.
+_BROKEN = ("md5", "sha1")
+
 
 class Severity(StrEnum):
     """Whether a run can go on with it."""
@@ -326,7 +329,6 @@ def _time(
 
 
 def _strength(one: x509.Certificate, place: str) -> Iterator[Finding]:
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415
 
     key = one.public_key()
@@ -335,16 +337,23 @@ def _strength(one: x509.Certificate, place: str) -> Iterator[Finding]:
             f"{place}: {_title(one)} has an RSA key of {key.key_size} bits, and clients refuse "
             "less than 2048; have one issued for a new key"
         )
+    # What a root says of itself is verified by nobody.
+    if _hash(one) in _BROKEN and one.issuer != one.subject:
+        yield error(
+            f"{place}: {_title(one)} is signed with {_hash(one).upper()}, which Docker and "
+            "OpenSSL refuse; have it issued again with SHA-256"
+        )
+
+
+def _hash(one: x509.Certificate) -> str:
+    """Return the name of the hash that a certificate is signed with, or nothing."""
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+
     try:
         algorithm = one.signature_hash_algorithm
     except UnsupportedAlgorithm:
-        return
-    # What a root says of itself is verified by nobody.
-    if algorithm is not None and algorithm.name in ("md5", "sha1") and not _signed(one, one):
-        yield error(
-            f"{place}: {_title(one)} is signed with {algorithm.name.upper()}, which Docker and "
-            "OpenSSL refuse; have it issued again with SHA-256"
-        )
+        return ""
+    return algorithm.name if algorithm is not None else ""
 
 
 def _signed(one: x509.Certificate, issuer: x509.Certificate) -> bool:
@@ -353,10 +362,12 @@ def _signed(one: x509.Certificate, issuer: x509.Certificate) -> bool:
 
     if one.issuer != issuer.subject:
         return False
+    if _hash(one) in _BROKEN:
+        return True  # the library verifies these no more: the names have to do
     try:
         one.verify_directly_issued_by(issuer)
     except UnsupportedAlgorithm:
-        return True  # an algorithm that is gone from the library: the names have to do
+        return True
     except (InvalidSignature, ValueError, TypeError):
         return False
     return True
