@@ -2,6 +2,7 @@
 
 import json
 
+from standin import addresses
 from standin.remote import Harbor
 
 _FOREIGN = "foreign"
@@ -12,7 +13,9 @@ class Stopped(Exception):
 
 
 def side(given):
-    return Harbor(given["url"], given.get("key", ""), given.get("secret", ""), given.get("insecure", False),
+    """The own side is the core beside whoever runs the job, and has to know the secret it came with."""
+    url = f"http://{addresses.CORE}" if given.get("shared") else given["url"]
+    return Harbor(url, given.get("key", ""), given.get("secret", ""), given.get("insecure", False),
                   given.get("ca", ""), given.get("shared", ""))  # fmt: skip
 
 

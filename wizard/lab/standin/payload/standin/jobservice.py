@@ -18,7 +18,8 @@ from standin.cache import JOBS, cache
 from standin.remote import RemoteError
 
 E = os.environ
-NAME = f"{socket.gethostname()}:{uuid.uuid4().hex[:8]}"
+HOST = E.get("STANDIN_NODE") or socket.gethostname()
+NAME = f"{HOST}:{uuid.uuid4().hex[:8]}"
 QUEUE, REPORTS = "jobservice:jobs", "jobservice:reports"
 TAKEN = "jobservice:taken:"  # and a pool's name: what its node works on
 ALIVE = "jobservice:alive:"  # and a pool's name, for as long as it answers
@@ -92,7 +93,7 @@ def run(job):
             print("not reported:", error, flush=True)
             return False
 
-    say(f"{job['name']} runs on {socket.gethostname()}")
+    say(f"{job['name']} runs on {HOST}")
     if stopped():
         return
     status = "Success"
@@ -145,7 +146,7 @@ def watch():
     while True:
         try:
             store = cache(JOBS)
-            store.set(ALIVE + NAME, socket.gethostname(), ex=ALIVE_SECONDS)
+            store.set(ALIVE + NAME, HOST, ex=ALIVE_SECONDS)
             for _ in range(store.llen(REPORTS)):
                 text = store.rpop(REPORTS)
                 try:

@@ -162,7 +162,10 @@ def main(input_dir, data, compose_location, config_dir, tag):
         **redis,
     }
     put(config_dir / "core/env", env(core))
-    put(config_dir / "jobservice/env", env({**shared, "CORE_URL": "http://core:8080", **redis}))
+    # A container is named by a number: a job's log is to say which host ran it.
+    node = Path("/hostfs/etc/hostname")
+    named = {"STANDIN_NODE": node.read_text().strip()} if node.is_file() else {}
+    put(config_dir / "jobservice/env", env({**shared, "CORE_URL": "http://core:8080", **redis, **named}))
     put(config_dir / "registryctl/env", env(shared))
     put(config_dir / "nginx/nginx.conf", nginx(https))
     put(compose_location / "docker-compose.yml", compose(config, tag), owner=0, mode=0o644)
