@@ -1,33 +1,108 @@
 """Harbor's releases as data: what is true of each, and nowhere else.
 
-The facts are read from Harbor's own `harbor.yml.tmpl`, `install.sh` and `prepare` of the release.
+The facts are read from the tags of Harbor's own repository: `harbor.yml.tmpl` (before 2.0
+`harbor.yml`, in 1.5 `harbor.cfg`), `install.sh`, `common.sh`, the Makefile, and `prepare` with the
+templates it renders. `_CHANGES` says each of them once, with the version from which it is so;
+a release is what remains when the changes up to it are laid over each other.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import re
 from dataclasses import dataclass
+from typing import Any, Literal
+
+from harbor_wizard import release_keys
+
+Version = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class Release:
     """One version of Harbor.
 
-    `config_version` is the `_version` of its harbor.yml; `images` are what the offline installer
-    holds and a node of ours runs; `services` are the names in its compose file;
-    `database_minimum` is PostgreSQL's major version; `known` is false for a release that is newer
-    than the newest one this program knows, and is treated as that.
+    What it is called:
+    `known` is false for a release newer than the newest one here, which is treated as that.
+    `config_version` is the `_version` of its template: that of the line's first release, but for
+    2.1, whose template says 2.0.0. `config_name` is the file that `prepare` reads.
+
+    What a node of ours runs:
+    `flags` are what `install.sh` and `prepare` take (`*.sh` of the tag; 2.2 to 2.8 take
+    `--with-clair` only to refuse it). `images` are those of a node in the offline installer whose
+    tag is exactly the release's (Makefile, `docker_compose.py`: that of registry-photon names the
+    registry's version, too, before 1.10.2). `services` are the names in the compose file of a node
+    whose database and Redis are outside; `bundled_services` are those added where they are not.
+    1.8 starts them in any case. `scanner_images` and `scanner_services` are those added by each
+    scanner.
+
+    The database and Redis:
+    `database_image`, `redis_image` and the program `redis_server` are those of the installer
+    (the templates of the compose file, `make/photon/{redis,valkey}/Dockerfile`). `databases` have
+    to be there before the first start (`harbor.yml.tmpl`, `external_database`).
+    `database_minimum` is the major version: PostgreSQL's, as bundled with the line's releases or
+    as its documentation asks, or MariaDB's with 1.5. `redis_port_apart` says that harbor.yml wants
+    Redis' port as a key of its own, `sentinel` that it can find Redis by Sentinel.
+
+    What it needs: `docker_minimum` and `compose_minimum` as `common.sh` says them, but for 1.27 of
+    compose, which is the first to take a file without `version:` (2.12 and later).
+    `compose_format` is that `version:`; nothing where there is none. `compose_plugin` says whether
+    `install.sh` takes the plugin `docker compose`, too.
+
+    How it behaves:
+    `health_path` tells its health to anybody, and its answer has `health_wanted` where all is well:
+    up to 2.2 the whole comes before its parts (`src/core/api/health.go`), and up to 2.0 with blanks
+    and line ends (`runmode = dev`); from 2.3 on after them. 1.5 has no such thing: its systeminfo
+    says that the part `ui` answers with its database (`make/ha/sample/active_active/check.sh`).
+    `health_in_one_line`: its parts stand there as `{"name":"core","status":"healthy"}` (from 2.1).
+    `redirect_key` turns the registry's redirects to the store off (`configs.py`).
+    `logs_jobs_to_database`: jobs' logs can be kept where all nodes see them (`job_loggers`).
+    `passes_scheme`: its proxy passes on the X-Forwarded-Proto of what is before it
+    (`nginx.http.conf.jinja`); else it says its own scheme. `internal_tls`: its parts can speak TLS
+    to each other. `registry_takes_ca`: an endpoint of the API has a `ca_certificate`.
+    `replicates`: it has what we replicate by, the API 2.0 with robots of the whole system.
+    `signature` is what its installer is signed by: a PGP signature (`asc`), a bundle of sigstore,
+    or nothing but an MD5 sum (`publish_release.yml`, `release_utils.sh`).
+
+    `drawn` are the variables of its containers that `prepare` draws anew at each run and that nodes
+    which are one Harbor must have in common, by service (`env.jinja` of each). `csrf_in_file` says
+    that the key against forged requests is not among them but in `common/config/core/app.conf`
+    (`XSRFKey`), drawn anew as well.
     """
 
     version: str
+    known: bool
     config_version: str
+    config_name: Literal["harbor.yml", "harbor.cfg"]
+    flags: tuple[str, ...]
     images: tuple[str, ...]
     services: tuple[str, ...]
+    bundled_services: tuple[str, ...]
+    scanner_images: dict[str, tuple[str, ...]]
+    scanner_services: dict[str, tuple[str, ...]]
+    database_image: str
+    redis_image: str
+    redis_server: str
+    databases: tuple[str, ...]
     database_minimum: int
+    redis_port_apart: bool
+    sentinel: bool
     docker_minimum: str
     compose_minimum: str
-    known: bool = True
+    compose_format: str
+    compose_plugin: bool
+    health_path: str
+    health_wanted: str
+    health_in_one_line: bool
+    redirect_key: str
+    logs_jobs_to_database: bool
+    passes_scheme: bool
+    internal_tls: bool
+    registry_takes_ca: bool
+    replicates: bool
+    signature: Literal["asc", "sigstore", ""]
+    drawn: dict[str, tuple[str, ...]]
+    csrf_in_file: bool
 
     @property
     def line(self) -> tuple[int, int]:
@@ -41,12 +116,12 @@ class Release:
 
     @property
     def installer_name(self) -> str:
-        """The offline installer's file name."""
+        """The offline installer's file name (Makefile, `PACKAGE_OFFLINE_PARA`)."""
         return f"harbor-offline-installer-{self.tag}.tgz"
 
     @property
     def image_archive(self) -> str:
-        """The archive of images inside the installer."""
+        """The archive of images inside the installer (Makefile, `DOCKERIMGFILE`)."""
         return f"harbor.{self.tag}.tar.gz"
 
     @property
@@ -55,9 +130,29 @@ class Release:
         return self.line < (1, 6)
 
     @property
-    def replicates(self) -> bool:
-        """Say whether it has what we replicate by: the API 2.0 with robots of the whole system."""
-        return self.line >= (2, 2)
+    def scanners(self) -> tuple[str, ...]:
+        """The scanners that its installer brings."""
+        return tuple(self.scanner_services)
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The dotted keys that its configuration file may have; see `release_keys`."""
+        return release_keys.keys(_numbers(self.version))
+
+    @property
+    def required(self) -> frozenset[str]:
+        """The dotted keys without which its `prepare` fails; see `release_keys`."""
+        return release_keys.required(_numbers(self.version))
+
+    def running(self, scanner: str = "none", *, bundled: bool = False) -> tuple[str, ...]:
+        """Return the names of all services of a node in its compose file."""
+        own = self.bundled_services if bundled else ()
+        return (*self.services, *own, *self.scanner_services.get(scanner, ()))
+
+    def images_with(self, scanner: str = "none", *, bundled: bool = False) -> tuple[str, ...]:
+        """Return the images of a node, without tag, whose tag is the release's."""
+        own = (self.database_image, self.redis_image) if bundled else ()
+        return (*self.images, *own, *self.scanner_images.get(scanner, ()))
 
 
 def line_of(version: str) -> tuple[int, int]:
@@ -65,31 +160,154 @@ def line_of(version: str) -> tuple[int, int]:
     major, minor, *_ = version.split(".")
     return int(major), int(minor)
 
-_IMAGES_2_15 = (
-    "goharbor/prepare",
-    "goharbor/harbor-core",
-    "goharbor/harbor-jobservice",
-    "goharbor/harbor-log",
-    "goharbor/harbor-portal",
-    "goharbor/harbor-registryctl",
-    "goharbor/registry-photon",
-    "goharbor/nginx-photon",
-)
-_SERVICES_2_15 = ("log", "registry", "registryctl", "core", "portal", "jobservice", "proxy")
 
-RELEASES: dict[str, Release] = {
-    "2.15.2": Release(
-        version="2.15.2",
-        config_version="2.15.0",  # the template of 2.15.2 still says 2.15.0
-        images=_IMAGES_2_15,
-        services=_SERVICES_2_15,
-        database_minimum=12,
-        docker_minimum="17.6",
-        compose_minimum="1.27",
-    ),
-}
+def _numbers(version: str) -> Version:
+    major, minor, patch = (int(number) for number in version.split("."))
+    return major, minor, patch
 
-NEWEST = "2.15.2"
+
+_SECRETS = ("CORE_SECRET", "JOBSERVICE_SECRET")
+
+# From which version on what is so: each row says only what is new. The rows of a patch are facts
+# of that patch, as of every one after it, in its line and in later ones.
+_CHANGES: tuple[tuple[Version, dict[str, Any]], ...] = (
+    ((1, 5, 0), {
+        "config_name": "harbor.cfg",
+        "flags": ("--ha", "--with-notary", "--with-clair"),
+        "images": ("vmware/harbor-log", "vmware/harbor-adminserver", "vmware/harbor-ui",
+                   "vmware/harbor-jobservice", "vmware/nginx-photon"),
+        "services": ("log", "registry", "adminserver", "ui", "jobservice", "proxy"),
+        "bundled_services": ("mysql", "redis"),
+        "scanner_images": {"clair": ()},
+        "scanner_services": {"clair": ("clair",)},
+        "database_image": "vmware/harbor-db",
+        "redis_image": "vmware/redis-photon",
+        "redis_server": "redis-server",
+        "databases": ("registry",),
+        "database_minimum": 10,
+        "redis_port_apart": False,
+        "sentinel": False,
+        "docker_minimum": "1.10",
+        "compose_minimum": "1.7.1",
+        "compose_format": "2",
+        "compose_plugin": False,
+        "health_path": "/api/systeminfo",
+        "health_wanted": '"registry_url"',
+        "health_in_one_line": False,
+        "redirect_key": "",
+        "logs_jobs_to_database": False,
+        "passes_scheme": False,
+        "internal_tls": False,
+        "registry_takes_ca": False,
+        "replicates": False,
+        "signature": "asc",
+        "drawn": {"ui": ("UI_SECRET", "JOBSERVICE_SECRET"),
+                  "adminserver": ("UI_SECRET", "JOBSERVICE_SECRET"),
+                  "jobservice": ("UI_SECRET", "JOBSERVICE_SECRET")},
+        "csrf_in_file": False,
+    }),
+    ((1, 8, 0), {
+        "config_name": "harbor.yml",
+        "flags": ("--with-notary", "--with-clair", "--with-chartmuseum"),
+        "images": ("goharbor/prepare", "goharbor/harbor-core", "goharbor/harbor-jobservice",
+                   "goharbor/harbor-log", "goharbor/harbor-portal", "goharbor/harbor-registryctl",
+                   "goharbor/nginx-photon"),
+        "services": ("log", "registry", "registryctl", "core", "portal", "jobservice", "proxy",
+                     "postgresql", "redis"),
+        "bundled_services": (),
+        "database_image": "goharbor/harbor-db",
+        "redis_image": "goharbor/redis-photon",
+        "databases": ("registry", "clair", "notary_server", "notary_signer"),
+        "database_minimum": 9,
+        "redis_port_apart": True,
+        "docker_minimum": "17.6",
+        "compose_minimum": "1.18",
+        "compose_format": "2.3",
+        "health_path": "/api/health",
+        "health_wanted": '"status": "healthy",',
+        "redirect_key": "disabled",
+        "drawn": dict.fromkeys(("core", "jobservice", "registryctl"), _SECRETS),
+    }),
+    ((1, 8, 5), {"csrf_in_file": True}),
+    ((1, 9, 0), {
+        "csrf_in_file": False,
+        "services": ("log", "registry", "registryctl", "core", "portal", "jobservice", "proxy"),
+        "bundled_services": ("postgresql", "redis"),
+    }),
+    ((1, 9, 2), {"csrf_in_file": True}),
+    ((1, 10, 0), {"scanner_services": {"clair": ("clair", "clair-adapter")}}),
+    ((1, 10, 2), {
+        "images": ("goharbor/prepare", "goharbor/harbor-core", "goharbor/harbor-jobservice",
+                   "goharbor/harbor-log", "goharbor/harbor-portal", "goharbor/harbor-registryctl",
+                   "goharbor/registry-photon", "goharbor/nginx-photon"),
+        "scanner_images": {"clair": ("goharbor/clair-photon", "goharbor/clair-adapter-photon")},
+    }),
+    ((2, 0, 0), {
+        "flags": ("--with-notary", "--with-clair", "--with-trivy", "--with-chartmuseum"),
+        "scanner_images": {"clair": ("goharbor/clair-photon", "goharbor/clair-adapter-photon"),
+                           "trivy": ("goharbor/trivy-adapter-photon",)},
+        "scanner_services": {"clair": ("clair", "clair-adapter"), "trivy": ("trivy-adapter",)},
+        "health_path": "/api/v2.0/health",
+        "internal_tls": True,
+        "drawn": {"core": (*_SECRETS, "CSRF_KEY"), "jobservice": _SECRETS, "registryctl": _SECRETS},
+        "csrf_in_file": False,
+    }),
+    ((2, 1, 0), {
+        "redis_port_apart": False,
+        "sentinel": True,
+        "health_wanted": '"status":"healthy","components"',
+        "health_in_one_line": True,
+    }),
+    ((2, 2, 0), {
+        "flags": ("--with-notary", "--with-trivy", "--with-chartmuseum"),
+        "scanner_images": {"trivy": ("goharbor/trivy-adapter-photon",)},
+        "scanner_services": {"trivy": ("trivy-adapter",)},
+        "databases": ("registry", "notary_server", "notary_signer"),
+        "replicates": True,
+    }),
+    ((2, 3, 0), {"health_wanted": '],"status":"healthy"', "passes_scheme": True}),
+    ((2, 5, 6), {"compose_plugin": True}),
+    ((2, 8, 0), {
+        "flags": ("--with-notary", "--with-trivy"),
+        "redirect_key": "disable",
+        "drawn": {"core": (*_SECRETS, "CSRF_KEY", "ROBOT_SCANNER_NAME_PREFIX"),
+                  "jobservice": _SECRETS, "registryctl": _SECRETS},
+    }),
+    ((2, 9, 0), {
+        "flags": ("--with-trivy",),
+        "databases": ("registry",),
+        "database_minimum": 12,
+        "logs_jobs_to_database": True,
+    }),
+    ((2, 11, 0), {"docker_minimum": "20.10.10"}),
+    ((2, 11, 2), {"signature": ""}),
+    ((2, 12, 0), {"signature": "asc", "compose_minimum": "1.27", "compose_format": ""}),
+    ((2, 12, 1), {"signature": ""}),
+    ((2, 15, 0), {"signature": "sigstore", "registry_takes_ca": True}),
+    ((2, 15, 2), {"redis_image": "goharbor/valkey-photon", "redis_server": "valkey-server"}),
+)  # fmt: skip
+
+# The newest release of each line.
+_LATEST = (
+    "1.5.4", "1.8.6", "1.9.4", "1.10.19", "2.0.6", "2.1.6", "2.2.4", "2.3.5", "2.4.3", "2.5.6",
+    "2.6.4", "2.7.4", "2.8.6", "2.9.5", "2.10.3", "2.11.2", "2.12.4", "2.13.5", "2.14.4", "2.15.2",
+)  # fmt: skip
+
+NEWEST = _LATEST[-1]
+
+
+def _release(version: str, like: str, *, known: bool = True) -> Release:
+    """Return a version for which is true what is true of the version `like`."""
+    facts: dict[str, Any] = {}
+    for since, change in _CHANGES:
+        if since <= _numbers(like):
+            facts |= change
+    major, minor = line_of(like)
+    config_version = "2.0.0" if (major, minor) == (2, 1) else f"{major}.{minor}.0"
+    return Release(version=version, known=known, config_version=config_version, **facts)
+
+
+RELEASES: dict[str, Release] = {version: _release(version, version) for version in _LATEST}
 
 
 def supported(version: str) -> str:
@@ -103,17 +321,13 @@ def supported(version: str) -> str:
     return f"is of no release that is supported ({known})"
 
 
+@functools.cache
 def find(version: str) -> Release:
-    """Return what is true of a version; a newer one than the newest is taken as that.
+    """Return what is true of a version; one of a newer line than the newest is taken as that.
 
     Raises `KeyError` for a version that is not supported.
     """
-    if version in RELEASES:
-        return RELEASES[version]
-    newest = RELEASES[NEWEST]
-    if line_of(version) > newest.line:
-        return dataclasses.replace(newest, version=version, known=False)
-    for release in RELEASES.values():
-        if release.line == line_of(version):
-            return dataclasses.replace(release, version=version)
-    raise KeyError(version)
+    if supported(version):
+        raise KeyError(version)
+    newer = line_of(version) > line_of(NEWEST)
+    return _release(version, NEWEST if newer else version, known=not newer)
