@@ -43,6 +43,8 @@ class Release:
     `database_minimum` is the major version: PostgreSQL's, as bundled with the line's releases or
     as its documentation asks, or MariaDB's with 1.5. `redis_port_apart` says that harbor.yml wants
     Redis' port as a key of its own, `sentinel` that it can find Redis by Sentinel.
+    `reads_all_databases`: an external database needs the blocks of all of them, whatever is started
+    (`parse_yaml_config` of 1.8); later releases want only those of what is.
 
     What it needs: `docker_minimum` and `compose_minimum` as `common.sh` says them, but for 1.27 of
     compose, which is the first to take a file without `version:` (2.12 and later).
@@ -99,6 +101,7 @@ class Release:
     passes_scheme: bool
     internal_tls: bool
     registry_takes_ca: bool
+    reads_all_databases: bool
     replicates: bool
     signature: Literal["asc", "sigstore", ""]
     drawn: dict[str, tuple[str, ...]]
@@ -199,6 +202,7 @@ _CHANGES: tuple[tuple[Version, dict[str, Any]], ...] = (
         "passes_scheme": False,
         "internal_tls": False,
         "registry_takes_ca": False,
+        "reads_all_databases": False,
         "replicates": False,
         "signature": "asc",
         "drawn": {"ui": ("UI_SECRET", "JOBSERVICE_SECRET"),
@@ -226,11 +230,13 @@ _CHANGES: tuple[tuple[Version, dict[str, Any]], ...] = (
         "health_path": "/api/health",
         "health_wanted": '"status": "healthy",',
         "redirect_key": "disabled",
+        "reads_all_databases": True,
         "drawn": dict.fromkeys(("core", "jobservice", "registryctl"), _SECRETS),
     }),
     ((1, 8, 5), {"csrf_in_file": True}),
     ((1, 9, 0), {
         "csrf_in_file": False,
+        "reads_all_databases": False,
         "services": ("log", "registry", "registryctl", "core", "portal", "jobservice", "proxy"),
         "bundled_services": ("postgresql", "redis"),
     }),
@@ -266,7 +272,7 @@ _CHANGES: tuple[tuple[Version, dict[str, Any]], ...] = (
         "replicates": True,
     }),
     ((2, 3, 0), {"health_wanted": '],"status":"healthy"', "passes_scheme": True}),
-    ((2, 5, 6), {"compose_plugin": True}),
+    ((2, 5, 4), {"compose_plugin": True}),
     ((2, 8, 0), {
         "flags": ("--with-notary", "--with-trivy"),
         "redirect_key": "disable",
