@@ -17,7 +17,6 @@ from textual.widgets.option_list import Option
 from harbor_wizard.model.cluster import Solution
 from harbor_wizard.screens.base import WizardScreen
 from harbor_wizard.screens.dialogs import ConfirmDialog
-from harbor_wizard.solutions import is_built
 
 
 @dataclass(frozen=True)
@@ -101,8 +100,6 @@ class SolutionScreen(WizardScreen):
         options = []
         for solution, about in ABOUT.items():
             line = f"{about.title:<15} {about.line}"
-            if not is_built(solution):
-                line = f"{about.title:<15} not built yet in this version"
             options.append(Option(Content(line), id=solution.value))
         yield OptionList(*options, id="solutions", markup=False)
         with VerticalScroll(can_focus=False):
@@ -126,8 +123,6 @@ class SolutionScreen(WizardScreen):
         about = ABOUT[solution]
         chosen = self.work.data.get("solution") == solution.value
         mark = "✓ chosen" if chosen else "Enter chooses it"
-        if not is_built(solution):
-            mark = "not built yet in this version: it cannot be chosen"
         self.query_one("#told", Static).update(
             Content(
                 f"{about.title}: {mark}\n\n{about.diagram}\n\n"
@@ -142,12 +137,6 @@ class SolutionScreen(WizardScreen):
 
     def choose(self, solution: Solution) -> bool:
         """Take a solution; say whether it can be taken."""
-        if not is_built(solution):
-            self.notify(
-                f"{ABOUT[solution].title} is not built yet in this version; "
-                "active-active is.", severity="warning", markup=False,
-            )  # fmt: skip
-            return False
         if self.work.data.get("solution") != solution.value:
             self.work.data["solution"] = solution.value
             self.work.changed()
@@ -167,10 +156,7 @@ class SolutionScreen(WizardScreen):
         listed = self.query_one(OptionList)
         listed.highlighted = list(ABOUT).index(solution)
         said = f"{ABOUT[solution].title} fits: {reason}."
-        if is_built(solution):
-            if await self.app.push_screen_wait(ConfirmDialog(said, "Choose it", "Not now")):
-                self.choose(solution)
-                listed.highlighted = None
-                listed.highlighted = list(ABOUT).index(solution)
-        else:
-            self.notify(f"{said} It is not built yet in this version.", timeout=12, markup=False)
+        if await self.app.push_screen_wait(ConfirmDialog(said, "Choose it", "Not now")):
+            self.choose(solution)
+            listed.highlighted = None
+            listed.highlighted = list(ABOUT).index(solution)

@@ -200,6 +200,7 @@ class TopologyScreen(WizardScreen):
 
         def pasted(text: str | None) -> None:
             if text:
-                self._keep(self._hosts + questions.pasted_hosts(text))
+                solution = str(self.work.data.get("solution"))
+                self._keep(self._hosts + questions.pasted_hosts(text, solution))
 
         self.app.push_screen(PasteDialog(), pasted)

@@ -69,6 +69,10 @@ class PlanBuilder:
             self._steps[step.id] = dataclasses.replace(step, needs=before | waits)
             self._last[host.name] = step.id
             waits = frozenset()
+        return self.last(host)
+
+    def last(self, host: Host) -> str:
+        """Return the id of a host's last step until now; raises `KeyError` where it has none."""
         return self._last[host.name]
 
     def build(self) -> Plan:

@@ -18,6 +18,8 @@ class Platform:
     os_id: str
     os_version: str
     packages: dict[str, tuple[str, ...]]
+    ca_bundle: str = "/etc/ssl/certs/ca-certificates.crt"
+    nginx_user: str = "www-data"
 
 
 PLATFORMS: dict[str, Platform] = {
@@ -31,6 +33,12 @@ PLATFORMS: dict[str, Platform] = {
             "haproxy": ("haproxy",),
             "keepalived": ("keepalived",),
             "nfs": ("nfs-common",),
+            "nginx": ("nginx-light", "libnginx-mod-stream"),
+            "curl": ("curl",),
+            "jq": ("jq",),
+            "ipvsadm": ("ipvsadm",),
+            "postgresql-client": ("postgresql-client",),
+            "mariadb-client": ("mariadb-client",),
         },
     ),
     "debian-13": Platform(
@@ -44,6 +52,12 @@ PLATFORMS: dict[str, Platform] = {
             "haproxy": ("haproxy",),
             "keepalived": ("keepalived",),
             "nfs": ("nfs-common",),
+            "nginx": ("nginx-light", "libnginx-mod-stream"),
+            "curl": ("curl",),
+            "jq": ("jq",),
+            "ipvsadm": ("ipvsadm",),
+            "postgresql-client": ("postgresql-client",),
+            "mariadb-client": ("mariadb-client",),
         },
     ),
 }

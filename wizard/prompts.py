@@ -11,10 +11,8 @@ import questionary
 from harbor_wizard import questions
 from harbor_wizard import session as sessions
 from harbor_wizard.errors import HarborWizardError, Interrupted
-from harbor_wizard.model.cluster import Solution
 from harbor_wizard.questions import Data, Question
 from harbor_wizard.session import Session
-from harbor_wizard.solutions import is_built
 
 Check = Callable[[str], bool | str]
 
@@ -81,12 +79,7 @@ def _answer(question: Question, data: Data, session: Session) -> str:
 
 
 def _choices(question: Question) -> list[questionary.Choice]:
-    made = []
-    for word in question.choices:
-        built = question.path != "solution" or is_built(Solution(word))
-        reason = None if built else "not built yet in this version"
-        made.append(questionary.Choice(word, disabled=reason))
-    return made
+    return [questionary.Choice(word) for word in question.choices]
 
 
 def _ask_hosts(session: Session, data: Data) -> None:

@@ -17,23 +17,30 @@ from harbor_wizard.errors import ClusterError
 from harbor_wizard.model import load
 from harbor_wizard.model.cluster import (
     Access,
+    AzureStorage,
+    Balancer,
     Cluster,
     Database,
     FilesystemStorage,
+    GcsStorage,
     Host,
     Installer,
     NfsStorage,
+    OssStorage,
+    Packages,
     Part,
     Redis,
+    Replication,
     Role,
     S3Storage,
     Sentinel,
     Solution,
+    SwiftStorage,
     Tls,
     VirtualAddress,
 )
 from harbor_wizard.platforms import PLATFORMS
-from harbor_wizard.releases import NEWEST, RELEASES
+from harbor_wizard.releases import NEWEST, find, supported
 from harbor_wizard.secrets import MINIMUM_LENGTH, PASSPHRASE
 
 Data = dict[str, Any]
@@ -102,11 +109,13 @@ class Question:
     number: bool = False
     read: Callable[[Data], str] | None = None
     write: Callable[[Data, str], None] | None = None
+    variant: str = ""
 
     @property
     def key(self) -> str:
-        """A name that no other question has."""
-        return f"{self.kind}-{self.path.replace('.', '-').replace('_', '-')}"
+        """A name that no other question has; `variant` tells two for one path apart."""
+        words = [self.kind, self.path.replace(".", "-").replace("_", "-"), self.variant]
+        return "-".join(word for word in words if word)
 
     def answer(self, data: Data) -> str:
         """Return the present answer as text; empty where there is none."""
@@ -202,8 +211,124 @@ def _set_sentinels(data: Data, text: str) -> None:
 def _set_tls_mode(data: Data, text: str) -> None:
     put(data, "tls.mode", text)
     if text == "none":
+        for key in ("certificate", "key", "ca", "issuer", "clients"):
+            put(data, f"tls.{key}", None)
+
+
+def _set_issuer(data: Data, text: str) -> None:
+    put(data, "tls.issuer", None if text == "operator" else text)
+    if text == "wizard":
         for key in ("certificate", "key", "ca"):
             put(data, f"tls.{key}", None)
+
+
+def _shares(data: Data) -> bool:
+    return data.get("solution") not in ("master-slave", "master-master")
+
+
+def _replicates(data: Data) -> bool:
+    return not _shares(data)
+
+
+def _is(*solutions: str) -> Callable[[Data], bool]:
+    return lambda data: data.get("solution") in solutions
+
+
+def _with_role(data: Data, role: str) -> bool:
+    hosts = data.get("hosts")
+    listed = hosts if isinstance(hosts, list) else []
+    return any(role in (host.get("roles") or []) for host in listed if isinstance(host, dict))
+
+
+def _brings_services(data: Data) -> bool:
+    return _with_role(data, "services")
+
+
+def _existing_state(data: Data) -> bool:
+    """Say whether the nodes share a database and Redis that are there already."""
+    return _shares(data) and not _brings_services(data)
+
+
+def _balancer(data: Data) -> str:
+    return str(get(data, "balancer.type") or "haproxy")
+
+
+def _balances(data: Data) -> bool:
+    return data.get("solution") == "active-active" or _with_role(data, "balancer")
+
+
+def _holds_address(data: Data) -> bool:
+    """Say whether there is a virtual address: with nodes or balancers of ours that hold it."""
+    if data.get("solution") == "active-standby":
+        return True
+    return _balances(data) and _balancer(data) != "existing"
+
+
+def _balanced_by(*kinds: str) -> Callable[[Data], bool]:
+    return lambda data: _balances(data) and _balancer(data) in kinds
+
+
+def _set_balancer(data: Data, text: str) -> None:
+    put(data, "balancer.type", None if text == "haproxy" else text)
+    if text != "haproxy":
+        put(data, "balancer.mode", None)
+        put(data, "balancer.statistics", None)
+    if text != "lvs":
+        put(data, "balancer.vip_on_nodes", None)
+    if text == "lvs" and get(data, "tls.mode") == "terminate":
+        put(data, "tls.mode", "passthrough")
+    if not data.get("balancer"):
+        data.pop("balancer", None)
+
+
+def _set_solution(data: Data, text: str) -> None:
+    """Choose a solution: what the other ones have and this one has not goes."""
+    if text == data.get("solution"):
+        return
+    put(data, "solution", text)
+    put(data, "balancer", None)
+    if _shares(data):
+        put(data, "replication", None)
+        data.setdefault("storage", {"type": "filesystem"})
+    else:
+        for key in ("database", "redis", "storage", "job_logs"):
+            put(data, key, None)
+    # Without a balancer TLS ends at the nodes.
+    if text == "active-active":
+        if get(data, "tls.mode") == "passthrough":
+            put(data, "tls.mode", "terminate")
+    elif get(data, "tls.mode") == "terminate" and not _balances(data):
+        put(data, "tls.mode", "passthrough")
+
+
+def _words(path: str) -> Callable[[Data], str]:
+    def read(data: Data) -> str:
+        listed = get(data, path)
+        return ", ".join(map(str, listed)) if isinstance(listed, list) else ""
+
+    return read
+
+
+def _set_words(path: str) -> Callable[[Data, str], None]:
+    def write(data: Data, text: str) -> None:
+        put(data, path, [word for word in re.split(r"[,\s]+", text) if word] or None)
+
+    return write
+
+
+def _line(data: Data) -> tuple[int, int]:
+    version = str(data.get("release") or NEWEST)
+    return find(version if not supported(version) else NEWEST).line
+
+
+def _set_source(data: Data, text: str) -> None:
+    put(data, "packages.source", None if text == "distribution" else text)
+    if text != "docker":
+        put(data, "packages.mirror", None)
+    if text != "bundle":
+        put(data, "packages.bundle", None)
+    if not data.get("packages"):
+        data.pop("packages", None)
 
 
 def _set_storage(data: Data, text: str) -> None:
@@ -231,16 +356,45 @@ def _has(path: str) -> Callable[[Data], bool]:
     return lambda data: get(data, path) not in (None, "", False)
 
 
+def _own_certificate(data: Data) -> bool:
+    return _has_tls(data) and get(data, "tls.issuer") != "wizard"
+
+
+_STORES = ("filesystem", "nfs", "s3", "swift", "gcs", "azure", "oss")
+
 _REDIS_PASSWORD = "secret:redis_password"  # noqa: S105 - references, not values
 _SSH_PASSWORD = "secret:ssh_password"  # noqa: S105
 _SUDO_PASSWORD = "secret:sudo_password"  # noqa: S105
 
 QUESTIONS: tuple[Question, ...] = (
     _of(Cluster, "solution", "solution", "Solution", "choice",
-        choices=tuple(one.value for one in Solution)),
+        choices=tuple(one.value for one in Solution), write=_set_solution),
     _of(Cluster, "public_name", "topology", "Public name"),
-    _of(VirtualAddress, "virtual_address.address", "topology", "Virtual address"),
-    _of(VirtualAddress, "virtual_address.router_id", "topology", "Router id", number=True),
+    _of(Balancer, "balancer.type", "topology", "Balanced by", "choice", default="haproxy",
+        choices=("haproxy", "lvs", "existing"), write=_set_balancer, when=_is("active-active"),
+        help="haproxy, lvs (direct routing), or a balancer that is there already (existing)"),
+    _of(Balancer, "balancer.type", "topology", "Balanced by", "choice", default="haproxy",
+        choices=("haproxy", "nginx"), write=_set_balancer, variant="masters",
+        when=lambda data: _is("master-master")(data) and _balances(data),
+        help="what is on the balancers: haproxy, or nginx with ip_hash"),
+    _of(VirtualAddress, "virtual_address.address", "topology", "Virtual address",
+        when=_holds_address),
+    _of(VirtualAddress, "virtual_address.router_id", "topology", "Router id", number=True,
+        when=_holds_address),
+    _of(Balancer, "balancer.mode", "topology", "Nodes are", "choice", default="balanced",
+        choices=("balanced", "active-backup"),
+        when=lambda data: _is("active-active")(data) and _balanced_by("haproxy")(data)),
+    _of(Balancer, "balancer.vip_on_nodes", "topology", "On the nodes", "choice",
+        default="loopback", choices=("loopback", "redirect"), when=_balanced_by("lvs")),
+    _of(Balancer, "balancer.statistics", "topology", "Statistics", number=True,
+        example="", when=_balanced_by("haproxy")),
+    _of(Replication, "replication.projects", "topology", "Projects", example="library, team-a",
+        when=_replicates, read=_words("replication.projects"),
+        write=_set_words("replication.projects")),
+    _of(Replication, "replication.repositories", "topology", "Repositories", when=_replicates),
+    _of(Replication, "replication.tags", "topology", "Tags", when=_replicates),
+    _flag("replication.deletion", "topology", "Deletions",
+          "yes where a deletion is replicated, too", yes=None, no=False, when=_replicates),
     _of(Access, "access.user", "access", "User"),
     _of(Access, "access.port", "access", "Port", number=True),
     _of(Access, "access.key", "access", "Private key", "path"),
@@ -257,29 +411,46 @@ QUESTIONS: tuple[Question, ...] = (
              "secret", _SUDO_PASSWORD, when=_has("access.sudo_password")),
     _of(Access, "access.jump", "access", "Jump host"),
     _of(Access, "access.known_hosts", "access", "known_hosts", "path"),
-    _of(Cluster, "release", "services", "Harbor", "choice", choices=tuple(RELEASES),
-        default=NEWEST),
+    _of(Cluster, "release", "services", "Harbor", default=NEWEST),
     _of(Installer, "installer.file", "services", "Installer file", "path"),
     _of(Installer, "installer.url", "services", "… or its URL", example="https://…"),
     _of(Installer, "installer.sha256", "services", "… its SHA-256", example="64 digits"),
     _of(Tls, "tls.mode", "services", "TLS ends", "choice", default="terminate",
         choices=("terminate", "passthrough", "none"), write=_set_tls_mode,
         help="terminate: at the balancers; passthrough: at the nodes; none: plain http"),
-    _of(Tls, "tls.certificate", "services", "Certificate", "path", when=_has_tls),
-    _of(Tls, "tls.key", "services", "Certificate's key", "path", when=_has_tls),
-    _of(Tls, "tls.ca", "services", "CA certificate", "path", when=_has_tls),
-    _of(Database, "database.host", "services", "Database host"),
-    _of(Database, "database.port", "services", "Database port", number=True),
-    _of(Database, "database.name", "services", "Database name"),
-    _of(Database, "database.user", "services", "Database user"),
+    _of(Tls, "tls.issuer", "services", "Certificate of", "choice", default="operator",
+        choices=("operator", "wizard"), when=_has_tls, write=_set_issuer,
+        help="operator: yours; wizard: made here, by a private CA that clients have to trust"),
+    _of(Tls, "tls.certificate", "services", "Certificate", "path", when=_own_certificate),
+    _of(Tls, "tls.key", "services", "Certificate's key", "path", when=_own_certificate),
+    _of(Tls, "tls.ca", "services", "CA certificate", "path", when=_own_certificate),
+    _of(Tls, "tls.clients", "services", "Trusted by", example="harbor-1", when=_has_tls,
+        read=_words("tls.clients"), write=_set_words("tls.clients"),
+        help="names of hosts here whose Docker shall trust the CA"),
+    _flag("tls.internal", "services", "TLS inside", "yes for TLS between Harbor's own parts, too",
+          yes=True, when=lambda data: _line(data) >= (2, 0)),
+    _of(Database, "database.host", "services", "Database host", when=_existing_state),
+    _of(Database, "database.port", "services", "Database port", number=True, default="5432",
+        when=_existing_state),
+    _of(Database, "database.name", "services", "Database name", when=_existing_state),
+    _of(Database, "database.user", "services", "Database user", when=_existing_state),
     _of(Database, "database.ssl_mode", "services", "Database TLS", "choice",
-        choices=("disable", "require", "verify-ca", "verify-full"),
+        choices=("disable", "require", "verify-ca", "verify-full"), when=_existing_state,
         help="how PostgreSQL is spoken to: without TLS, with it, or with its certificate checked"),
     Question("database.password", "services", "Database password",
-             "the database user's password", "secret", "secret:database_password"),
+             "the database user's password", "secret", "secret:database_password",
+             when=_existing_state),
+    _of(Database, "database.admin", "services", "Database admin", example="postgres",
+        when=_existing_state,
+        help="an account that may make the user and database; empty where they are there"),
+    Question("database.admin_password", "services", "… its password",
+             "the password of the account that may make them", "secret",
+             "secret:database_admin_password", when=_has("database.admin")),
+    _of(Database, "database.schema_file", "services", "Schema file", "path",
+        when=lambda data: _existing_state(data) and _line(data) < (1, 6)),
     Question("redis", "services", "Redis is", "one host, or found by Redis Sentinel", "choice",
              "one host", choices=("one host", "sentinel"), read=_redis_kind,
-             write=_set_redis_kind),
+             write=_set_redis_kind, when=_existing_state),
     _of(Redis, "redis.host", "services", "Redis host", when=_one_redis),
     _of(Redis, "redis.port", "services", "Redis port", number=True, when=_one_redis),
     _of(Sentinel, "redis.sentinel.master", "services", "Sentinel master", when=_has_sentinel),
@@ -287,12 +458,13 @@ QUESTIONS: tuple[Question, ...] = (
         example="10.0.0.31:26379, 10.0.0.32:26379", read=_sentinels, write=_set_sentinels,
         help="the sentinels as host:port, with commas between them"),
     _flag("redis.password", "services", "Redis asks",
-          "yes where Redis asks for a password", yes=_REDIS_PASSWORD),
+          "yes where Redis asks for a password", yes=_REDIS_PASSWORD, when=_existing_state),
     Question("redis.password", "services", "Redis password", "Redis' password", "secret",
-             _REDIS_PASSWORD, when=_has("redis.password")),
+             _REDIS_PASSWORD,
+             when=lambda data: _existing_state(data) and _has("redis.password")(data)),
     Question("storage.type", "services", "Images kept in",
-             "a mounted shared file system, an NFS export, or an S3 bucket", "choice",
-             "filesystem", choices=("filesystem", "nfs", "s3"), write=_set_storage),
+             "a mounted shared file system, an NFS export, or an object store", "choice",
+             "filesystem", choices=_STORES, write=_set_storage, when=_shares),
     _of(FilesystemStorage, "storage.path", "services", "Shared folder",
         when=_stored_in("filesystem")),
     _of(NfsStorage, "storage.server", "services", "NFS server", when=_stored_in("nfs")),
@@ -309,6 +481,46 @@ QUESTIONS: tuple[Question, ...] = (
              "secret", "secret:s3_access_key", when=_stored_in("s3")),
     Question("storage.secret_key", "services", "S3 secret key", "the bucket's secret key",
              "secret", "secret:s3_secret_key", when=_stored_in("s3")),
+    _of(SwiftStorage, "storage.container", "services", "Swift container",
+        when=_stored_in("swift"), variant="swift"),
+    _of(SwiftStorage, "storage.auth_url", "services", "Keystone URL", when=_stored_in("swift")),
+    _of(SwiftStorage, "storage.username", "services", "Swift user", when=_stored_in("swift")),
+    _of(SwiftStorage, "storage.tenant", "services", "Swift project", when=_stored_in("swift")),
+    _of(SwiftStorage, "storage.domain", "services", "Swift domain", when=_stored_in("swift")),
+    _of(SwiftStorage, "storage.region", "services", "Swift region", when=_stored_in("swift"),
+        variant="swift"),
+    Question("storage.password", "services", "Swift password", "the Swift user's password",
+             "secret", "secret:swift_password", when=_stored_in("swift")),
+    _of(GcsStorage, "storage.bucket", "services", "GCS bucket", when=_stored_in("gcs"),
+        variant="gcs"),
+    _of(GcsStorage, "storage.key_file", "services", "GCS key file", "path",
+        when=_stored_in("gcs")),
+    _of(AzureStorage, "storage.account", "services", "Azure account", when=_stored_in("azure")),
+    _of(AzureStorage, "storage.container", "services", "Azure container",
+        when=_stored_in("azure"), variant="azure"),
+    Question("storage.account_key", "services", "Azure key", "the storage account's key",
+             "secret", "secret:azure_account_key", when=_stored_in("azure")),
+    _of(OssStorage, "storage.bucket", "services", "OSS bucket", when=_stored_in("oss"),
+        variant="oss"),
+    _of(OssStorage, "storage.region", "services", "OSS region", when=_stored_in("oss"),
+        variant="oss"),
+    _of(OssStorage, "storage.endpoint", "services", "OSS endpoint", when=_stored_in("oss"),
+        variant="oss"),
+    Question("storage.access_key", "services", "OSS access key", "the bucket's access key",
+             "secret", "secret:oss_access_key", when=_stored_in("oss"), variant="oss"),
+    Question("storage.secret_key", "services", "OSS secret key", "the bucket's secret key",
+             "secret", "secret:oss_secret_key", when=_stored_in("oss"), variant="oss"),
+    _of(Cluster, "job_logs", "services", "Job logs",
+        when=lambda data: _shares(data) and _line(data) < (2, 9)),
+    _of(Cluster, "scanner", "services", "Scanner", "choice", default="none",
+        choices=("none", "trivy"), when=lambda data: _line(data) >= (2, 0)),
+    _of(Packages, "packages.source", "services", "Docker from", "choice", default="distribution",
+        choices=("distribution", "docker", "bundle"), write=_set_source,
+        help="the distribution, Docker's own repository, or a bundle made for an isolated site"),
+    _of(Packages, "packages.mirror", "services", "Docker mirror",
+        when=lambda data: get(data, "packages.source") == "docker"),
+    _of(Packages, "packages.bundle", "services", "Bundle", "path",
+        when=lambda data: get(data, "packages.source") == "bundle"),
     _of(Cluster, "data_volume", "services", "Data volume"),
     _of(Cluster, "install_dir", "services", "Install folder"),
     Question("admin_password", "services", "Admin password",
@@ -322,14 +534,17 @@ QUESTIONS: tuple[Question, ...] = (
 # Asked of each host; their paths are within the host.
 HOST_QUESTIONS: tuple[Question, ...] = (
     _of(Host, "name", "topology", "Name"),
-    Question("roles", "topology", "Role", "balancer takes clients, harbor serves them", "choice",
-             "harbor", choices=tuple(one.value for one in Role),
+    Question("roles", "topology", "Role", "balancer takes clients, harbor serves them, services "
+             "has a database and Redis for a proof of concept", "choice", "harbor",
+             choices=tuple(one.value for one in Role),
              read=lambda host: ", ".join(map(str, host.get("roles") or [])),
              write=lambda host, text: put(host, "roles",
                                           [r for r in re.split(r"[,\s]+", text) if r] or None)),
     _of(Host, "address", "topology", "Address"),
     _of(Host, "interface", "topology", "Interface",
-        help="the network interface that gets the virtual address; for balancers"),
+        help="the network interface that gets the virtual address"),
+    _of(Host, "public_name", "topology", "Own name",
+        help="this Harbor's own name, where each has a state of its own; else leave it empty"),
     Question("platform", "topology", "System",
              "the operating system; “find out” asks the host when access is tried", "choice",
              "find out", choices=("find out", *PLATFORMS),
@@ -357,7 +572,14 @@ def asked(data: Data, section: Section) -> list[Question]:
 def shaped(data: Data) -> Data:
     """Return a copy in which every part is there, so that what is missing is named in full."""
     made = copy.deepcopy(data)
-    for part in ("installer", "virtual_address", "tls", "database", "redis", "storage"):
+    parts = ["installer", "tls"]
+    if _holds_address(data):
+        parts.append("virtual_address")
+    if _existing_state(data):
+        parts += ["database", "redis"]
+    if _shares(data):
+        parts.append("storage")
+    for part in parts:
         made.setdefault(part, {})
     made.setdefault("hosts", [])
     return made
@@ -403,7 +625,8 @@ class Problem:
 
 _SECTION_OF: dict[str, Section] = {
     "name": "solution", "solution": "solution", "public_name": "topology",
-    "virtual_address": "topology", "access": "access",
+    "virtual_address": "topology", "access": "access", "balancer": "topology",
+    "replication": "topology",
 }  # fmt: skip
 
 
@@ -493,12 +716,13 @@ def host_reasons(host: Data, index: int, data: Data) -> dict[str, str]:
     return found
 
 
-def pasted_hosts(text: str) -> list[Data]:
+def pasted_hosts(text: str, solution: str = "active-active") -> list[Data]:
     """Return hosts for pasted lines, each `name address` or an address alone.
 
     A name that begins with lb, bal, ha, proxy or vip makes a balancer; without names, the first
-    two are balancers.
+    two are balancers where the solution cannot do without.
     """
+    nameless = 2 if solution == "active-active" else 0
     hosts: list[Data] = []
     for line in text.splitlines():
         words = line.replace(",", " ").replace(";", " ").split()
@@ -506,14 +730,15 @@ def pasted_hosts(text: str) -> list[Data]:
             continue
         address = next((word for word in words if re.fullmatch(r"[0-9.]+|.*:.*", word)), words[-1])
         name = next((word.lower() for word in words if word != address), "")
-        balancer = bool(re.match(r"lb|bal|haproxy|proxy|vip", name)) if name else len(hosts) < 2
+        named = bool(re.match(r"lb|bal|haproxy|proxy|vip", name))
+        balancer = named if name else len(hosts) < nameless
         same = sum((h["roles"] == ["balancer"]) == balancer for h in hosts) + 1
         host: Data = {
             "name": name or (f"lb-{same}" if balancer else f"harbor-{same}"),
             "roles": ["balancer" if balancer else "harbor"],
             "address": address,
         }
-        if balancer:
+        if balancer or solution == "active-standby":
             host["interface"] = "eth0"
         hosts.append(host)
     return hosts
@@ -532,7 +757,10 @@ def for_access(data: Data) -> Cluster:
         "name": data.get("name"), "solution": data.get("solution"), "release": NEWEST,
         "installer": {"file": "-"}, "public_name": data.get("public_name"),
         "virtual_address": data.get("virtual_address"), "access": data.get("access") or {},
-        "hosts": known, "tls": {"mode": "none"}, "database": {"host": "localhost"},
-        "redis": {"host": "localhost"}, "storage": {"type": "filesystem", "path": "/mnt"},
+        "hosts": known, "tls": {"mode": "none"}, "balancer": data.get("balancer") or {},
     }  # fmt: skip
+    if _existing_state(data):
+        filled.update(database={"host": "localhost"}, redis={"host": "localhost"})
+    if _shares(data):
+        filled["storage"] = {"type": "filesystem", "path": "/mnt"}
     return load.parse(filled, "")

@@ -15,7 +15,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote_plus, urlencode, urlsplit
 
 from harbor_wizard.errors import HarborWizardError
 
@@ -135,6 +135,25 @@ class Registry:
                               {**bearer(token), "Content-Type": _MANIFEST}, manifest)  # fmt: skip
         _expect(answer, 201, "the push of the manifest")
         return digest(manifest)
+
+    def delete(self, project: str, name: str, user: str, password: str) -> None:
+        """Delete a repository of a project. Raises `RegistryError`."""
+        path = f"/api/v2.0/projects/{project}/repositories/{quote_plus(name)}"
+        answer = self.request("DELETE", path, basic(user, password))
+        if answer.status not in (200, 202):
+            raise RegistryError(f"deleting {project}/{name} got status {answer.status}")
+
+    def begin_push(self, repository: str, token: str) -> int:
+        """Begin an upload, and return the answer's status: 202 where pushes are taken."""
+        return self.request("POST", f"/v2/{repository}/blobs/uploads/", bearer(token), b"").status
+
+    def has(self, repository: str, tag: str, token: str) -> bool:
+        """Say whether a tag is there."""
+        answer = self.request("HEAD", f"/v2/{repository}/manifests/{tag}",
+                              {**bearer(token), "Accept": _MANIFEST})  # fmt: skip
+        if answer.status not in (200, 404):
+            raise RegistryError(f"looking for {repository}:{tag} got status {answer.status}")
+        return answer.status == 200
 
     def _push_blob(self, repository: str, blob: bytes, token: str) -> None:
         begun = self.request("POST", f"/v2/{repository}/blobs/uploads/", bearer(token), b"")

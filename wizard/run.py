@@ -12,7 +12,7 @@ from harbor_wizard.engine.runner import Connect, Runner, Settings
 from harbor_wizard.errors import InputError, SecretsError
 from harbor_wizard.journal import Journal
 from harbor_wizard.lock import Lock
-from harbor_wizard.model.cluster import Cluster, Host
+from harbor_wizard.model.cluster import Cluster, GcsStorage, Host
 from harbor_wizard.plan import Plan
 from harbor_wizard.secrets import (
     CA_CERTIFICATE,
@@ -53,9 +53,13 @@ def needed_secrets(plan: Plan) -> list[str]:
 def files(cluster: Cluster) -> dict[str, str]:
     """Return the holes that are filled from files of the operator's, with their paths."""
     tls = cluster.tls
-    if tls.issuer == "wizard":
-        return {}  # they come from the store, as other secrets do
-    found = {TLS_CERTIFICATE: tls.certificate, TLS_KEY: tls.key, CA_CERTIFICATE: tls.ca}
+    found: dict[str, str | None] = {}
+    if tls.issuer == "operator":  # else they come from the store, as other secrets do
+        found = {TLS_CERTIFICATE: tls.certificate, TLS_KEY: tls.key, CA_CERTIFICATE: tls.ca}
+    if isinstance(cluster.storage, GcsStorage):
+        found["storage_key"] = cluster.storage.key_file
+    if cluster.database is not None:
+        found["database_schema"] = cluster.database.schema_file
     return {name: path for name, path in found.items() if path is not None}
 
 

@@ -113,6 +113,7 @@ _DRAWN: dict[str, Callable[[], str]] = {
     "harbor_core_secret": lambda: _token(16),
     "harbor_jobservice_secret": lambda: _token(16),
     "harbor_csrf_key": lambda: _token(32),
+    "harbor_xsrf_key": lambda: _token(40),
     "harbor_robot_scanner_prefix": lambda: _token(8),
     # VRRP's field has eight characters.
     "vrrp_password": lambda: _token(8),

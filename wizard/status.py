@@ -5,12 +5,14 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from harbor_wizard.components import services
 from harbor_wizard.components.docker import COMPOSE
 from harbor_wizard.engine.runner import Connect
 from harbor_wizard.errors import HarborWizardError
-from harbor_wizard.model.cluster import Cluster, Host, Role
+from harbor_wizard.model.cluster import BalancerType, Cluster, Host, Role
 from harbor_wizard.releases import find
 from harbor_wizard.step import quote
 from harbor_wizard.text import printable
@@ -44,6 +46,7 @@ class ClusterStatus:
     cluster: str
     virtual_address: str
     hosts: tuple[HostStatus, ...]
+    movable: bool = True
 
     @property
     def holders(self) -> tuple[str, ...]:
@@ -53,7 +56,8 @@ class ClusterStatus:
     @property
     def well(self) -> bool:
         """Say whether all is well."""
-        return all(host.well for host in self.hosts) and len(self.holders) == 1
+        held = not self.movable or len(self.holders) == 1
+        return all(host.well for host in self.hosts) and held
 
     def as_json(self) -> str:
         """Return it for monitoring."""
@@ -67,8 +71,9 @@ class ClusterStatus:
         """Return it for people."""
         holders = ", ".join(self.holders) or "nobody"
         mark = "✓" if len(self.holders) == 1 else "✗"
-        lines = [f"{self.cluster}: {'all is well' if self.well else 'not all is well'}",
-                 f"{mark} {self.virtual_address} is held by {holders}"]  # fmt: skip
+        lines = [f"{self.cluster}: {'all is well' if self.well else 'not all is well'}"]
+        if self.movable:
+            lines.append(f"{mark} {self.virtual_address} is held by {holders}")
         for host in self.hosts:
             roles = ", ".join(host.roles)
             state = "well" if host.well else "not reached" if host.error else "not well"
@@ -85,7 +90,7 @@ def probe(cluster: Cluster, connect: Connect) -> ClusterStatus:
     """Ask every host. One that cannot be asked is told as such; nothing is raised for it."""
     with concurrent.futures.ThreadPoolExecutor(max_workers=len(cluster.hosts)) as pool:
         seen = pool.map(lambda host: _host(cluster, host, connect), cluster.hosts)
-        return ClusterStatus(cluster.name, cluster.front, tuple(seen))
+        return ClusterStatus(cluster.name, cluster.front, tuple(seen), bool(cluster.vip_holders))
 
 
 def _host(cluster: Cluster, host: Host, connect: Connect) -> HostStatus:
@@ -111,31 +116,61 @@ def _host(cluster: Cluster, host: Host, connect: Connect) -> HostStatus:
 
 
 def _script(cluster: Cluster, host: Host) -> str:
-    parts = [f"ip -o addr | grep -qwF {quote(cluster.front)} && echo vip=yes || echo vip=no"]
-    if Role.BALANCER in host.roles:
-        parts.append(_BALANCER)
+    parts = ["echo vip=no"]
+    units = list(_units(cluster, host))
+    if host in cluster.vip_holders:
+        # On a node of LVS the address is on the loopback interface, too: that is not holding it.
+        parts = [f"ip -o addr show dev {quote(str(host.interface))} | "
+                 f"grep -qwF {quote(str(cluster.vip))} && echo vip=yes || echo vip=no"]  # fmt: skip
+    if units:
+        state = 'echo "$unit=$(systemctl is-active $unit)"'
+        parts.append(f"for unit in {' '.join(units)}; do {state}; done")
+    if "haproxy" in units and Role.BALANCER in host.roles:
+        parts.append(_HAPROXY)
+    release = find(cluster.release)
     if Role.HARBOR in host.roles:
-        services = " ".join(find(cluster.release).services)
-        parts.append(_harbor(cluster.install_dir, services))
+        bundled = cluster.used_database is None
+        names = release.running(cluster.scanner, bundled=bundled)
+        parts.append(_harbor(cluster.install_dir, " ".join(names)))
+    if Role.SERVICES in host.roles:
+        parts.append(_compose(services.HOME, "database redis"))
     return "\n".join(parts) + "\n"
 
 
+def _units(cluster: Cluster, host: Host) -> Iterator[str]:
+    """Yield the units that should be active on a host, beside those of Harbor itself."""
+    kind = cluster.balancer.type
+    if Role.BALANCER in host.roles and kind in (BalancerType.HAPROXY, BalancerType.NGINX):
+        yield kind.value
+    if host in cluster.replicas():
+        yield "haproxy"
+    if host in cluster.vip_holders:
+        yield "keepalived"
+    if Role.SERVICES in host.roles:
+        yield services.UNIT
+
+
 # HAProxy's own view of the nodes is on the local port that keepalived asks, too.
-_BALANCER = r"""
-for unit in haproxy keepalived; do echo "$unit=$(systemctl is-active $unit)"; done
+_HAPROXY = r"""
 timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/8404
   printf "GET /stats;csv HTTP/1.0\r\n\r\n" >&3; cat <&3' 2>/dev/null |
 awk -F, '$1 == "harbor" && $2 != "BACKEND" && $2 != "FRONTEND" { print "sees " $2 "=" $18 }'
 """
 
 
-def _harbor(home: str, services: str) -> str:
+def _harbor(home: str, names: str) -> str:
     return f"""
 echo "docker=$(systemctl is-active docker)"
 echo "harbor.service=$(systemctl is-active harbor)"
+{_compose(home, names)}
+"""
+
+
+def _compose(home: str, names: str) -> str:
+    return f"""
 cd {quote(home)} 2>/dev/null && {{
 {COMPOSE}
-for service in {services}; do
+for service in {names}; do
   id=$(compose ps -q "$service" 2>/dev/null)
   echo "$service=$(docker inspect -f '{{{{.State.Status}}}}' "$id" 2>/dev/null)"
 done

@@ -125,19 +125,21 @@ def script(text: str) -> Text:
 
 def command(host: str, name: str, title: str, why: str, *, check: str, apply: str,
             verify: str | None = None, detached: bool = False, timeout: float = 60.0,
-            wait: float = 0.0, undo: str | None = None) -> Step:  # fmt: skip
+            wait: float = 0.0, undo: str | None = None,
+            sent: Text | None = None) -> Step:  # fmt: skip
     """Return a step that runs a command.
 
-    `name` is `component/step`; `wait` is for how many seconds the verification may take.
+    `name` is `component/step`; `wait` is for how many seconds the verification may take; `sent`
+    is what all its scripts read on standard input, the only way for a secret.
     """
     return Step(
         id=f"{host}/{name}",
         host=host,
         title=title,
         why=why,
-        check=Command(script(check)),
-        apply=Command(script(apply), detached=detached, timeout=timeout),
-        verify=Command(script(verify)) if verify is not None else None,
+        check=Command(script(check), input=sent),
+        apply=Command(script(apply), detached=detached, timeout=timeout, input=sent),
+        verify=Command(script(verify), input=sent) if verify is not None else None,
         undo=Command(script(undo)) if undo is not None else None,
         wait=wait,
     )

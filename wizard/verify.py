@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
-import ssl
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from urllib.parse import quote_plus
+from collections.abc import Iterator
 
 from harbor_wizard.engine.runner import Connect
-from harbor_wizard.errors import HarborWizardError
-from harbor_wizard.model.cluster import Cluster, Host, TlsMode
-from harbor_wizard.registry import Registry, RegistryError, basic, bearer
+from harbor_wizard.model.cluster import Cluster
+from harbor_wizard.registry import Registry, RegistryError, bearer
 from harbor_wizard.secrets import SecretValues
 from harbor_wizard.session import Session
 from harbor_wizard.status import GOOD, probe
 from harbor_wizard.transport.base import Call, Phase
+from harbor_wizard.verify_replication import replicated
+from harbor_wizard.ways import Check, Ways, attempt
 
 # The project that every Harbor has from the start.
 _PROJECT = "library"
-
-
-@dataclass(frozen=True)
-class Check:
-    """One look: what was looked at, what was seen, and whether that is good."""
-
-    what: str
-    seen: str
-    good: bool
 
 
 def verify(
@@ -35,46 +25,27 @@ def verify(
 ) -> Iterator[Check]:
     """Yield the checks, one after the other as they are made. A failure does not end them."""
     status = probe(cluster, connect)
-    holders = ", ".join(status.holders) or "nobody"
-    yield Check("the virtual address is on one host", holders, len(status.holders) == 1)
+    if cluster.vip_holders:
+        holders = ", ".join(status.holders) or "nobody"
+        yield Check("the virtual address is on one host", holders, len(status.holders) == 1)
     for host in status.hosts:
         bad = [f"{part} {seen}" for part, seen in host.parts.items() if seen not in GOOD]
         yield Check(f"{host.name} runs all its parts", host.error or ", ".join(bad) or "yes",
                     host.well)  # fmt: skip
     password = values.value(cluster.admin_password.removeprefix("secret:"))
-    front = _front(session, cluster)
-    yield _try("every part is healthy through the virtual address", lambda: _health(front))
-    yield from _image(front, password)
-    yield _try("a token of each node is good on the others",
-               lambda: _tokens(cluster, password))  # fmt: skip
-    yield _try("the nodes share their secrets", lambda: _shared(cluster, connect))
-
-
-def _try(what: str, look: Callable[[], str]) -> Check:
-    try:
-        return Check(what, look(), good=True)
-    except HarborWizardError as error:
-        return Check(what, str(error), good=False)
-
-
-def _front(session: Session, cluster: Cluster) -> Registry:
-    if cluster.tls.mode is TlsMode.NONE:
-        return Registry(cluster.front, 80, cluster.public_name, None)
-    context = ssl.create_default_context()
-    if cluster.tls.ca is not None:
-        context.load_verify_locations(session.local(cluster.tls.ca))
-    return Registry(cluster.front, 443, cluster.public_name, context)
-
-
-def _node(cluster: Cluster, node: Host) -> Registry:
-    if cluster.tls.mode is TlsMode.PASSTHROUGH:
-        # The name in the certificate is the public one; its chain is checked through the front.
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return Registry(node.address, 443, cluster.public_name, context)
-    forwarded = {"X-Forwarded-Proto": cluster.scheme}
-    return Registry(node.address, 80, cluster.public_name, None, forwarded)
+    ways = Ways(session, cluster, values)
+    for node in cluster.nodes:
+        healthy = functools.partial(_health, ways.node(node))
+        yield attempt(f"every part of {node.name} is healthy", healthy)
+    if cluster.has_front:
+        yield attempt("every part is healthy through the public address",
+                      lambda: _health(ways.front()))  # fmt: skip
+        yield from _image(ways.front(), password)
+    if cluster.shares_state:
+        yield attempt("a token of each node is good on the others",
+                      lambda: _tokens(cluster, ways, password))  # fmt: skip
+        yield attempt("the nodes share their secrets", lambda: _shared(cluster, connect))
+    yield from replicated(cluster, ways, password)
 
 
 def _health(front: Registry) -> str:
@@ -102,25 +73,22 @@ def _image(front: Registry, password: str) -> Iterator[Check]:
         return front.pull(repository, "latest", tokens[0])[:19]
 
     def delete() -> str:
-        path = f"/api/v2.0/projects/{_PROJECT}/repositories/{quote_plus(name)}"
-        answer = front.request("DELETE", path, basic("admin", password))
-        if answer.status not in (200, 202):
-            raise RegistryError(f"deleting {repository} got status {answer.status}")
+        front.delete(_PROJECT, name, "admin", password)
         return repository
 
     for what, act in (("login", login), ("push", push), ("pull", pull), ("delete", delete)):
-        check = _try(f"{what} through the virtual address", act)
+        check = attempt(f"{what} through the public address", act)
         yield check
         if not check.good and what != "pull":
             return
 
 
-def _tokens(cluster: Cluster, password: str) -> str:
+def _tokens(cluster: Cluster, ways: Ways, password: str) -> str:
     scope = f"repository:{_PROJECT}/harbor-wizard-verify:pull"
     for issuer in cluster.nodes:
-        token = _node(cluster, issuer).token("admin", password, scope)
+        token = ways.node(issuer).token("admin", password, scope)
         for other in cluster.nodes:
-            answer = _node(cluster, other).request("GET", "/v2/", bearer(token))
+            answer = ways.node(other).request("GET", "/v2/", bearer(token))
             if answer.status != 200:
                 raise RegistryError(
                     f"{other.name} refuses a token of {issuer.name} with status {answer.status}: "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harbor_wizard.components.packages import install
-from harbor_wizard.model.cluster import Host
+from harbor_wizard.model.cluster import Cluster, Host
 from harbor_wizard.step import Step, command
 
 # Compose is a plugin (2.x) or a command of its own (1.x, Debian 12): whichever is there.
@@ -24,10 +24,10 @@ COMPOSE_UNIT = (
 )
 
 
-def steps(host: Host) -> Iterator[Step]:
+def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
     """Yield the steps that bring Docker and Compose where they are missing."""
     yield install(
-        host, "docker",
+        cluster, host, "docker",
         why="Harbor runs in containers",
         present="docker --version\ndocker compose version || docker-compose --version",
     )  # fmt: skip

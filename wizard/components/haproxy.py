@@ -1,21 +1,61 @@
-"""HAProxy: spreads clients over the nodes that are healthy."""
+"""HAProxy: spreads clients over the nodes that are healthy, or guards a replica."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from harbor_wizard import certificates
+from harbor_wizard.components import probe
 from harbor_wizard.components.packages import install
-from harbor_wizard.model.cluster import Cluster, Host, TlsMode
+from harbor_wizard.model.cluster import Cluster, Host, Solution, TlsMode
+from harbor_wizard.platforms import PLATFORMS
+from harbor_wizard.releases import Release, find
 from harbor_wizard.render import render
-from harbor_wizard.secrets import file_hole, secret
 from harbor_wizard.step import Step, command, file
 from harbor_wizard.text import Text
 
 _CONFIG = "/etc/haproxy/haproxy.cfg"
 _CERTIFICATE = "/etc/haproxy/certs/harbor.pem"
+_CA = "/etc/haproxy/certs/ca.pem"
 _SYSCTL = "/etc/sysctl.d/90-harbor-wizard-vip.conf"
 _STAMP = "/var/lib/harbor-wizard/haproxy-loaded"
 _ANSWERS = "timeout 3 bash -c '</dev/tcp/127.0.0.1/8404' 2>/dev/null"
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Nodes among which requests of one kind are spread; `spares` take over when none lives."""
+
+    name: str
+    nodes: tuple[Host, ...]
+    spares: tuple[Host, ...] = ()
+    reads: bool = False
+
+
+def backends(cluster: Cluster) -> tuple[Backend, ...]:
+    """Return what the balancer spreads to where; `harbor` takes what no other one takes."""
+    first, *others = cluster.nodes
+    rest = tuple(others)
+    if cluster.solution is Solution.MASTER_SLAVE:
+        # Users are the master's alone. A token that it signs is good on every replica, which has
+        # the same key; without the master, a replica still signs those that nobody has to log in
+        # for.
+        return (
+            Backend("harbor", (first,)),
+            Backend("tokens", (first,), rest),
+            Backend("pulls", cluster.nodes, reads=True),
+        )
+    if cluster.balancer.mode == "active-backup":
+        return (Backend("harbor", (first,), rest),)
+    return (Backend("harbor", cluster.nodes),)
+
+
+def _expected(release: Release) -> tuple[str, ...]:
+    """Return the expectations of the health check, as HAProxy writes them."""
+    if release.health_in_one_line or release.config_name == "harbor.cfg":
+        return tuple(f"string '{part}'" for part in probe.healthy_parts(release))
+    return tuple(f"rstring '{pattern}'" for pattern in probe.patterns(release))
 
 
 def host_port(address: str, port: int) -> str:
@@ -25,8 +65,71 @@ def host_port(address: str, port: int) -> str:
 
 def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
     """Yield the steps that bring HAProxy up on a balancer."""
-    yield install(host, "haproxy", why="it spreads clients over the nodes",
-                  present="haproxy -v")  # fmt: skip
+    yield _package(cluster, host, "it spreads clients over the nodes")
+    vip = cluster.vip
+    if vip is not None:
+        yield from _nonlocal(cluster, host)
+    loaded = [_CONFIG]
+    # Nodes that replicate have certificates for their own names, which are checked; a node of a
+    # shared Harbor has the public one, and only the health check speaks TLS to it.
+    verify = cluster.tls.mode is TlsMode.TERMINATE and cluster.node_tls
+    authority = certificates.hole_ca(cluster)
+    if cluster.tls.mode is TlsMode.TERMINATE:
+        yield _certificate(cluster, host)
+        loaded.append(_CERTIFICATE)
+    if verify and authority is not None:
+        yield file(host.name, "haproxy/ca", _CA, Text((authority,)),
+                   "the nodes' certificates are checked against it")  # fmt: skip
+        loaded.append(_CA)
+    yield file(
+        host.name, "haproxy/config", _CONFIG,
+        render(
+            "haproxy/haproxy.cfg", cluster=cluster, host=host, host_port=host_port,
+            backends=backends(cluster), release=find(cluster.release),
+            expected=_expected(find(cluster.release)),
+            bind="" if vip is None else f"[{vip}]" if ":" in vip else vip,
+            port=443 if cluster.node_tls else 80, verify=verify,
+            ca=_CA if authority is not None else PLATFORMS[host.platform].ca_bundle,
+        ),
+        "which nodes there are, and when one is healthy",
+    )  # fmt: skip
+    yield _service(host, loaded)
+
+
+def guard(cluster: Cluster, host: Host, port: int) -> Iterator[Step]:
+    """Yield the steps that put HAProxy before a replica: only the master may write to it.
+
+    Harbor's own read-only mode would stop the replication, too (harbor #18281). Harbor itself is
+    then at `port` of the loopback address, so that nothing gets around the guard.
+    """
+    yield _package(cluster, host, "it stands before the replica and lets only the master write")
+    loaded = [_CONFIG]
+    if cluster.node_tls:
+        yield _certificate(cluster, host)
+        loaded.append(_CERTIFICATE)
+    yield file(
+        host.name, "haproxy/config", _CONFIG,
+        render("haproxy/guard.cfg", cluster=cluster, host=host, master=cluster.nodes[0],
+               port=port),
+        "people push to the master; its replication is let through, by its address",
+    )  # fmt: skip
+    yield _service(host, loaded)
+
+
+def _package(cluster: Cluster, host: Host, why: str) -> Step:
+    return install(cluster, host, "haproxy", why=why, present="haproxy -v")
+
+
+def _certificate(cluster: Cluster, host: Host) -> Step:
+    return file(
+        host.name, "haproxy/certificate", _CERTIFICATE,
+        Text((certificates.hole_certificate(cluster), "\n", certificates.hole_key(cluster))),
+        "clients see this certificate; its key is in the same file, as HAProxy wants it",
+        mode=0o600,
+    )  # fmt: skip
+
+
+def _nonlocal(cluster: Cluster, host: Host) -> Iterator[Step]:
     yield file(
         host.name, "haproxy/sysctl", _SYSCTL,
         Text.of(
@@ -41,27 +144,11 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
         check="[ \"$(cat /proc/sys/net/ipv4/ip_nonlocal_bind)\" = 1 ]",
         apply=f"sysctl -q -e -p {_SYSCTL}",
     )  # fmt: skip
-    loaded = [_CONFIG]
-    if cluster.tls.mode is TlsMode.TERMINATE:
-        certificate = file_hole("tls_certificate", str(cluster.tls.certificate))
-        yield file(
-            host.name, "haproxy/certificate", _CERTIFICATE,
-            Text((certificate, "\n", secret("tls_key"))),
-            "clients see this certificate; its key is in the same file, as HAProxy wants it",
-            mode=0o600,
-        )  # fmt: skip
-        loaded.append(_CERTIFICATE)
-    yield file(
-        host.name, "haproxy/config", _CONFIG,
-        render(
-            "haproxy/haproxy.cfg", cluster=cluster, host_port=host_port,
-            bind=f"[{cluster.vip}]" if ":" in str(cluster.vip) else cluster.vip,
-            port=443 if cluster.tls.mode is TlsMode.PASSTHROUGH else 80,
-        ),
-        "which nodes there are, and when one is healthy",
-    )  # fmt: skip
+
+
+def _service(host: Host, loaded: list[str]) -> Step:
     newer = "\n".join(f"[ {_STAMP} -nt {path} ]" for path in loaded)
-    yield command(
+    return command(
         host.name, "haproxy/service", "check the configuration, then load it",
         "a configuration that HAProxy refuses never replaces one that works",
         # A reload that HAProxy could not do leaves the unit active and the old one running, or

@@ -3,21 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from harbor_wizard.components import probe, storage
+from harbor_wizard import certificates
+from harbor_wizard.components import harbor_legacy, probe, storage, trust
 from harbor_wizard.components.docker import COMPOSE, COMPOSE_UNIT
-from harbor_wizard.model.cluster import Cluster, Host, S3Storage, TlsMode
+from harbor_wizard.components.harbor_config import config_path, gcs_key_file, settings
+from harbor_wizard.model.cluster import Cluster, GcsStorage, Host, Solution, TlsMode
 from harbor_wizard.releases import find
 from harbor_wizard.render import render
-from harbor_wizard.secrets import file_hole, reference, secret
+from harbor_wizard.secrets import file_hole, of_host, secret
 from harbor_wizard.step import Command, Step, Upload, command, file, look, quote, script
-from harbor_wizard.text import Text
+from harbor_wizard.text import Hole, Text
 
 # Kept between runs of a cluster: what is uploaded, and when what was done with which input.
 STATE = "/var/lib/harbor-wizard"
 
 # The user that Harbor's containers run as.
 CONTAINER_USER = "10000:10000"
+
+# Where a replica's Harbor listens, behind its guard: on the loopback address only.
+GUARDED_PORT = 8080
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where a node's own proxy listens, as the node itself reaches it."""
+
+    address: str
+    port: int
+    tls: bool
+
+
+def listening(cluster: Cluster, host: Host) -> Listening:
+    """Return where a node's Harbor is, without what stands before it."""
+    if host in cluster.replicas():
+        return Listening("127.0.0.1", GUARDED_PORT, tls=False)
+    return Listening(host.address, 443 if cluster.node_tls else 80, tls=cluster.node_tls)
+
+
+def _is_legacy(cluster: Cluster) -> bool:
+    return find(cluster.release).config_name == "harbor.cfg"
+
+
+def _own(cluster: Cluster, host: Host, name: str) -> Hole:
+    """Return a node's secret: one for all where they share their state, else one of its own."""
+    return secret(name if cluster.shares_state else of_host(name, host.name))
+
+
+def _token_pair(cluster: Cluster, host: Host) -> tuple[Hole, Hole]:
+    """Return the key that signs tokens and its certificate.
+
+    Replicas behind one address have the master's: it signs the tokens of clients that pull from
+    them.
+    """
+    one = cluster.shares_state or (cluster.solution is Solution.MASTER_SLAVE and cluster.has_front)
+    names = ("harbor_token_key", "harbor_token_certificate")
+    key, certificate = (secret(n if one else of_host(n, host.name)) for n in names)
+    return key, certificate
 
 
 def deliver(cluster: Cluster, host: Host) -> Iterator[Step]:
@@ -69,14 +112,28 @@ touch {quote(home)}/.harbor-wizard-unpacked
 """,
         detached=True,
     )  # fmt: skip
-    wanted = " ".join(f"{image}:{release.tag}" for image in release.images)
+    bundled = cluster.used_database is None or host is cluster.services_host
+    images = release.images_with(cluster.scanner, bundled=bundled)
+    wanted = " ".join(f"{image}:{release.tag}" for image in images)
+    # Some images have other tags than the release's, so it is also kept that all were loaded.
     yield command(
         host.name, "harbor/images", "docker load",
         "the images come from the installer, not from a registry",
-        check=f"docker image inspect --format ok {wanted}",
-        apply=f"docker load -i {quote(home)}/{release.image_archive}",
+        check=f"""
+[ {_stamp(home, "loaded")} -nt {quote(home)}/.harbor-wizard-unpacked ]
+docker image inspect --format ok {wanted}
+""",
+        apply=f"""
+docker load -i {quote(home)}/{release.image_archive}
+touch {_stamp(home, "loaded")}
+""",
         detached=True,
     )  # fmt: skip
+
+
+# Where prepare looks for the secret key, the key that signs tokens and its certificate.
+_PLACES = ("keys/secretkey", "core/private_key.pem", "registry/root.crt")
+_LEGACY_PLACES = ("secretkey", "private_key.pem", "root.crt")
 
 
 def shared_secrets(cluster: Cluster, host: Host) -> Iterator[Step]:
@@ -85,13 +142,16 @@ def shared_secrets(cluster: Cluster, host: Host) -> Iterator[Step]:
     `prepare` keeps them where they are and draws them anew where they are not: the key that
     encrypts stored credentials, and the key pair that signs tokens.
     """
-    folder = f"{cluster.data_volume}/secret"
+    legacy = _is_legacy(cluster)
+    folder = f"{cluster.install_dir}/ha" if legacy else f"{cluster.data_volume}/secret"
+    key, certificate = _token_pair(cluster, host)
+    places = _LEGACY_PLACES if legacy else _PLACES
     parts = (
-        ("secret-key", "keys/secretkey", secret("harbor_secret_key"),
-         "it encrypts the credentials in the shared database"),
-        ("token-key", "core/private_key.pem", secret("harbor_token_key"),
+        ("secret-key", places[0], _own(cluster, host, "harbor_secret_key"),
+         "it encrypts the credentials in the database"),
+        ("token-key", places[1], key,
          "a token that one node signs has to be good on the others"),
-        ("token-certificate", "registry/root.crt", secret("harbor_token_certificate"),
+        ("token-certificate", places[2], certificate,
          "it belongs to that key, and prepare draws both anew if one is missing"),
     )  # fmt: skip
     for name, path, hole, why in parts:
@@ -102,68 +162,125 @@ def shared_secrets(cluster: Cluster, host: Host) -> Iterator[Step]:
 
 def configure(cluster: Cluster, host: Host) -> Iterator[Step]:
     """Yield Harbor's configuration, and the run of prepare that works it out."""
-    release = find(cluster.release)
     home = cluster.install_dir
-    tls_dir = f"{STATE}/tls"
-    if cluster.tls.mode is TlsMode.PASSTHROUGH:
+    tls_dir = harbor_legacy.TLS_DIR if _is_legacy(cluster) else f"{STATE}/tls"
+    tls = listening(cluster, host).tls
+    if tls:
         yield file(host.name, "harbor/certificate", f"{tls_dir}/server.crt",
-                   Text((file_hole("tls_certificate", str(cluster.tls.certificate)),)),
+                   Text((certificates.hole_certificate(cluster),)),
                    "TLS ends at the nodes")  # fmt: skip
         yield file(host.name, "harbor/certificate-key", f"{tls_dir}/server.key",
-                   Text((secret("tls_key"),)), "the certificate's private key",
+                   Text((certificates.hole_key(cluster),)), "the certificate's private key",
                    mode=0o600)  # fmt: skip
-    s3 = cluster.storage if isinstance(cluster.storage, S3Storage) else None
-    database, redis = cluster.used_database, cluster.used_redis
-    sentinel = redis.sentinel if redis else None
     yield file(
-        host.name, "harbor/harbor.yml", f"{home}/harbor.yml",
-        render(
-            "harbor/harbor.yml", cluster=cluster, release=release, tls_dir=tls_dir,
-            database=database, database_port=cluster.database_port, redis=redis,
-            admin_password=reference(cluster.admin_password),
-            database_password=reference(database.password) if database else None,
-            redis_password=reference(redis.password) if redis and redis.password else None,
-            sentinels=",".join(f"{n.host}:{n.port}" for n in sentinel.nodes) if sentinel else "",
-            s3_access_key=reference(s3.access_key) if s3 else None,
-            s3_secret_key=reference(s3.secret_key) if s3 else None,
+        host.name, "harbor/harbor.yml", config_path(cluster),
+        settings(
+            cluster, host, tls_dir=tls_dir, https=tls,
+            http_port=f"127.0.0.1:{GUARDED_PORT}" if host in cluster.replicas() else 80,
         ),
         "the settings that prepare reads", mode=0o600,
     )  # fmt: skip
+    release = find(cluster.release)
     yield file(
         host.name, "harbor/override", f"{home}/docker-compose.override.yml",
         render(
-            "harbor/docker-compose.override.yml", cluster=cluster,
-            core_secret=secret("harbor_core_secret"),
-            jobservice_secret=secret("harbor_jobservice_secret"),
-            csrf_key=secret("harbor_csrf_key"),
-            robot_scanner_prefix=secret("harbor_robot_scanner_prefix"),
+            "harbor/docker-compose.override.yml", cluster=cluster, format=release.compose_format,
+            services={
+                service: [(name, _own(cluster, host, _DRAWN[name])) for name in names]
+                for service, names in release.drawn.items()
+            },
         ),
         "what prepare draws anew at each run is made equal on all nodes", mode=0o600,
     )  # fmt: skip
-    inputs = [f"{home}/harbor.yml", f"{home}/.harbor-wizard-unpacked"]
-    if cluster.tls.mode is TlsMode.PASSTHROUGH:
+    inputs = [config_path(cluster), f"{home}/.harbor-wizard-unpacked"]
+    if tls:
         inputs += [f"{tls_dir}/server.crt", f"{tls_dir}/server.key"]
+    if isinstance(cluster.storage, GcsStorage):
+        place = gcs_key_file(cluster)
+        yield file(host.name, "harbor/gcs-key", place,
+                   Text((file_hole("storage_key", cluster.storage.key_file),)),
+                   "the registry reaches its bucket with it", mode=0o600,
+                   owner=CONTAINER_USER)  # fmt: skip
+        inputs.append(place)
+    if cluster.tls.internal:
+        inputs.append(trust.INTERNAL_MADE)
+    bundle = trust.bundle(cluster)
+    if bundle is not None:
+        inputs.append(bundle)
+    if _is_legacy(cluster):
+        yield from harbor_legacy.prepare(cluster, host, inputs, _stamp(home, "prepared"))
+        return
     newer = "\n".join(f"[ {_stamp(home, 'prepared')} -nt {quote(path)} ]" for path in inputs)
+    flag = "" if cluster.scanner == "none" else f" --with-{cluster.scanner}"
     yield command(
-        host.name, "harbor/prepare", "./prepare",
+        host.name, "harbor/prepare", f"./prepare{flag}",
         "it makes the compose file and the configuration of each container",
         check=f"[ -f {quote(home)}/docker-compose.yml ]\n{newer}",
         apply=f"""
 cd {quote(home)}
 # These variables would overwrite what harbor.yml says.
 unset host HARBOR_BUNDLE_DIR || true
-./prepare
+./prepare{flag}
 touch {_stamp(home, "prepared")}
 """,
         detached=True,
     )  # fmt: skip
+    yield from _after_prepare(cluster, host)
+
+
+# The secrets of which names are in the variables that prepare draws.
+_DRAWN = {
+    "CORE_SECRET": "harbor_core_secret",
+    "UI_SECRET": "harbor_core_secret",
+    "JOBSERVICE_SECRET": "harbor_jobservice_secret",
+    "CSRF_KEY": "harbor_csrf_key",
+    "ROBOT_SCANNER_NAME_PREFIX": "harbor_robot_scanner_prefix",
+}
+
+
+def _after_prepare(cluster: Cluster, host: Host) -> Iterator[Step]:
+    """Yield what older releases need mended in what their prepare wrote."""
+    release, config = find(cluster.release), f"{cluster.install_dir}/common/config"
+    if release.csrf_in_file:
+        # These releases keep the key in a file, drawn anew each time, where no variable reaches.
+        where = quote(f"{config}/core/app.conf")
+        yield command(
+            host.name, "harbor/csrf", f"set XSRFKey in {config}/core/app.conf",
+            "a session that one node began has to go on at another",
+            sent=Text((_own(cluster, host, "harbor_xsrf_key"), "\n")),
+            check=f"IFS= read -r key\nprintf 'XSRFKey = %s\\n' \"$key\" | grep -qxF -f - {where}",
+            apply=f"""
+IFS= read -r key
+new=$(mktemp {where}.XXXXXX)
+grep -v '^XSRFKey' {where} > "$new"
+printf 'XSRFKey = %s\\n' "$key" >> "$new"
+chown --reference={where} "$new"
+chmod --reference={where} "$new"
+mv -f "$new" {where}
+rm -f {_stamp(cluster.install_dir, "started")}
+""",
+        )  # fmt: skip
+    if not release.passes_scheme and cluster.tls.mode is TlsMode.TERMINATE:
+        where = quote(f"{config}/nginx/nginx.conf")
+        line = r"^ *proxy_set_header X-Forwarded-Proto \$scheme;"
+        yield command(
+            host.name, "harbor/scheme", "let the balancer say the scheme",
+            "before 2.3 Harbor's proxy says its own, http, and clients would be sent there",
+            check=f"[ -f {where} ] && ! grep -q '{line}' {where}",
+            apply=f"""
+sed -i 's/{line}/# &/' {where}
+rm -f {_stamp(cluster.install_dir, "started")}
+""",
+        )  # fmt: skip
 
 
 def start(cluster: Cluster, host: Host) -> Iterator[Step]:
     """Yield the start of a node, the wait for its health, and the unit for its reboot."""
     release = find(cluster.release)
     home = cluster.install_dir
-    services = " ".join(release.services)
+    bundled = cluster.used_database is None
+    services = " ".join(release.running(cluster.scanner, bundled=bundled))
+    files = harbor_legacy.compose_files(cluster) if _is_legacy(cluster) else ""
     yield command(
         host.name, "harbor/up", "compose up -d",
         "the containers start; the first node also brings the database to this release",
@@ -173,7 +290,7 @@ cd {quote(home)}
 [ {_stamp(home, "started")} -nt {_stamp(home, "prepared")} ]
 [ {_stamp(home, "started")} -nt docker-compose.override.yml ]
 for service in {services}; do
-  id=$(compose ps -q "$service")
+  id=$(compose{files} ps -q "$service")
   [ -n "$id" ]
   [ "$(docker inspect -f '{{{{.State.Running}}}}' "$id")" = true ]
 done
@@ -181,7 +298,7 @@ done
         apply=f"""
 cd {quote(home)}
 {COMPOSE}
-compose up -d --remove-orphans
+compose{files} up -d --remove-orphans
 touch {_stamp(home, "started")}
 """,
         detached=True,
@@ -194,7 +311,7 @@ touch {_stamp(home, "started")}
     )  # fmt: skip
     yield file(
         host.name, "harbor/unit", "/etc/systemd/system/harbor.service",
-        render("harbor/harbor.service", cluster=cluster, compose=COMPOSE_UNIT,
+        render("harbor/harbor.service", cluster=cluster, compose=f"{COMPOSE_UNIT}{files}",
                mount=storage.mount_point(cluster)),
         "Harbor ships none, and its containers do not come back by themselves after a reboot",
     )  # fmt: skip
@@ -220,8 +337,9 @@ def _stamp(home: str, what: str) -> str:
 
 
 def _healthy(cluster: Cluster, host: Host) -> str:
-    tls = cluster.tls.mode is TlsMode.PASSTHROUGH
+    there = listening(cluster, host)
+    release = find(cluster.release)
     return probe.health(
-        host.address, 443 if tls else 80, cluster.public_name, tls=tls,
-        wanted='],"status":"healthy"',
+        there.address, there.port, cluster.name_of(host), release, tls=there.tls,
+        wanted=release.health_wanted,
     )  # fmt: skip

@@ -1,53 +1,72 @@
-"""Keepalived: the virtual address is on one balancer, and moves when that one fails (VRRP)."""
+"""Keepalived: the virtual address is on one host, and moves when that one fails (VRRP)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harbor_wizard.components import probe
+from harbor_wizard.components import lvs, probe
 from harbor_wizard.components.packages import install
-from harbor_wizard.model.cluster import Cluster, Host
+from harbor_wizard.model.cluster import BalancerType, Cluster, Host, Solution
+from harbor_wizard.releases import find
 from harbor_wizard.render import render
 from harbor_wizard.secrets import secret
 from harbor_wizard.step import Step, command, file, look
 
 _CONFIG = "/etc/keepalived/keepalived.conf"
-_SCRIPT = "/usr/local/lib/harbor-wizard/haproxy-alive"
+_SCRIPTS = "/usr/local/lib/harbor-wizard"
 _STAMP = "/var/lib/harbor-wizard/keepalived-loaded"
 
-# The first balancer has the highest; equal ones would leave the choice to the addresses.
+# The first host has the highest; equal ones would leave the choice to the addresses.
 _HIGHEST_PRIORITY = 150
 _STEP = 10
 
 
 def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
-    """Yield the steps that bring keepalived up on a balancer."""
-    rank = cluster.balancers.index(host)
-    yield install(host, "keepalived", why="it moves the virtual address to a balancer that lives",
-                  present="keepalived --version")  # fmt: skip
-    yield file(
-        host.name, "keepalived/script", _SCRIPT,
-        render("keepalived/haproxy-alive", cluster=cluster),
-        "a balancer whose HAProxy does not answer gives the address up", mode=0o755,
+    """Yield the steps that bring keepalived up on a host that may hold the virtual address."""
+    holders = cluster.vip_holders
+    balances = cluster.balancer.type is BalancerType.LVS
+    alive, why = _alive(cluster)
+    release = find(cluster.release)
+    yield install(
+        cluster, host, "keepalived", why="it moves the virtual address to a host that lives",
+        present="keepalived --version",
     )  # fmt: skip
+    loaded = [_CONFIG]
+    if alive:
+        script = f"{_SCRIPTS}/{alive}"
+        loaded.append(script)
+        yield file(
+            host.name, "keepalived/script", script,
+            render(f"keepalived/{alive}", cluster=cluster, parts=probe.healthy_parts(release),
+                   path=release.health_path),
+            why, mode=0o755,
+        )  # fmt: skip
+    if balances:
+        yield from lvs.director(cluster, host)
     yield file(
         host.name, "keepalived/config", _CONFIG,
         render(
-            "keepalived/keepalived.conf", cluster=cluster, host=host, held=cluster.virtual_address,
-            peers=[peer for peer in cluster.balancers if peer is not host],
-            priority=_HIGHEST_PRIORITY - _STEP * rank,
+            "keepalived/keepalived.conf", cluster=cluster, host=host,
+            held=cluster.virtual_address,
+            peers=[peer for peer in holders if peer is not host],
+            priority=_HIGHEST_PRIORITY - _STEP * holders.index(host),
             vrrp_password=secret("vrrp_password"),
+            script=f"{_SCRIPTS}/{alive}", alive=alive,
+            # Where the node itself is asked, its own address is what clients reach through it.
+            arguments=f" {host.address}" if cluster.solution is Solution.ACTIVE_STANDBY else "",
+            interval=3 if cluster.solution is Solution.ACTIVE_STANDBY else 2,
+            ports=lvs.ports(cluster) if balances else (),
         ),
         "the virtual address, its priority here, and what has to live for it", mode=0o600,
     )  # fmt: skip
+    newer = "\n".join(f"[ {_STAMP} -nt {path} ]" for path in loaded)
     yield command(
         host.name, "keepalived/service", "check the configuration, then load it",
         "a configuration that keepalived refuses never replaces one that works",
         check=f"""
 systemctl is-enabled --quiet keepalived
 systemctl is-active --quiet keepalived
-[ {_STAMP} -nt {_CONFIG} ]
-[ {_STAMP} -nt {_SCRIPT} ]
+{newer}
 """,
         apply=f"""
 # In a session of its own: keepalived 2.2 ends its test by a signal to its whole group.
@@ -61,17 +80,28 @@ touch {_STAMP}
     )  # fmt: skip
 
 
+def _alive(cluster: Cluster) -> tuple[str, str]:
+    """Return the script whose success lets a host hold the address, and why."""
+    if cluster.solution is Solution.ACTIVE_STANDBY:
+        return "harbor-healthy", "a node one of whose parts is ill gives the address up"
+    if cluster.balancer.type is BalancerType.LVS:
+        return "harbor-healthy", "a node one of whose parts is ill gets no clients"
+    if cluster.balancer.type is BalancerType.NGINX:
+        return "nginx-alive", "a balancer whose nginx does not answer gives the address up"
+    return "haproxy-alive", "a balancer whose HAProxy does not answer gives the address up"
+
+
 def address_answers(cluster: Cluster, host: Host) -> Iterator[Step]:
-    """Yield the look at the virtual address through a balancer, when all is up."""
-    tls = cluster.scheme == "https"
+    """Yield the look at the virtual address through a host, when all is up."""
+    tls, release = cluster.scheme == "https", find(cluster.release)
     if cluster.vip is None:
         return
     yield look(
         host.name, "keepalived/address", f"{cluster.vip} answers for Harbor",
         "what clients will do works from here",
         check=probe.health(
-            cluster.vip, 443 if tls else 80, cluster.public_name, tls=tls,
-            wanted='"name":"core","status":"healthy"',
+            cluster.vip, 443 if tls else 80, cluster.public_name, release, tls=tls,
+            wanted=probe.core_healthy(release),
         ),
         wait=90,
     )  # fmt: skip

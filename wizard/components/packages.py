@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from harbor_wizard.model.cluster import Host
+from harbor_wizard.model.cluster import Cluster, Host
 from harbor_wizard.platforms import PLATFORMS
 from harbor_wizard.step import Step, command
 
 
-def install(host: Host, what: str, *, why: str, present: str) -> Step:
+def install(cluster: Cluster, host: Host, what: str, *, why: str, present: str) -> Step:  # noqa: ARG001
     """Return the step that installs the packages for `what`, unless `present` succeeds."""
     names = " ".join(PLATFORMS[host.platform].packages[what])
     return command(

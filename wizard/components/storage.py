@@ -40,7 +40,7 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
         return
     storage = cluster.storage
     if isinstance(storage, NfsStorage):
-        yield install(host, "nfs", why="the image store is an NFS export",
+        yield install(cluster, host, "nfs", why="the image store is an NFS export",
                       present="command -v mount.nfs")  # fmt: skip
     if isinstance(storage, FilesystemStorage):
         yield look(

@@ -134,7 +134,7 @@ def _solution(data: dict[str, Any]) -> Iterator[str]:
     solution, kind = _solution_of(data), _balancer_type(data)
     if solution not in _COUNTS:
         return
-    balancers = any("balancer" in _roles_of(host) for host in _hosts(data))
+    balancers = _balances(data)
     held = _has(data, "virtual_address")
     if not held and (solution == "active-standby" or (balancers and kind != "existing")):
         yield (
@@ -326,6 +326,11 @@ def _tls(data: dict[str, Any], folder: Path | None) -> Iterator[str]:
         if field in tls and (mode == "none" or issuer == "wizard"):
             why = 'mode "none"' if mode == "none" else 'issuer "wizard"'
             yield f"tls.{field}: is given, but {why} has no use for it; leave it out"
+    if mode == "passthrough" and _solution_of(data) == "master-slave" and _balances(data):
+        yield (
+            'tls.mode: "passthrough" hides from the balancer which requests are pushes, and those '
+            'go to the master only; write "terminate"'
+        )
     if mode == "terminate" and not _terminates(data):
         yield (
             'tls.mode: "terminate" ends TLS at a balancer of ours, and here is none that can; '
@@ -341,12 +346,15 @@ def _tls(data: dict[str, Any], folder: Path | None) -> Iterator[str]:
         yield from _file_there(f"tls.{field}", tls.get(field), folder)
 
 
+def _balances(data: dict[str, Any]) -> bool:
+    return any("balancer" in _roles_of(host) for host in _hosts(data))
+
+
 def _terminates(data: dict[str, Any]) -> bool:
     """Say whether a balancer of this plan or of the site's own can end TLS."""
     if _balancer_type(data) == "existing":
         return True
-    ours = any("balancer" in _roles_of(host) for host in _hosts(data))
-    return ours and _balancer_type(data) != "lvs"
+    return _balances(data) and _balancer_type(data) != "lvs"
 
 
 def _redis(data: dict[str, Any]) -> Iterator[str]:

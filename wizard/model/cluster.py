@@ -677,6 +677,17 @@ class Cluster(Part):
         return f"{self.scheme}://{self.public_name}"
 
     @property
+    def node_tls(self) -> bool:
+        """Say whether the nodes themselves speak TLS.
+
+        Harbors that replicate send credentials to each other, so theirs is never left plain
+        where the clients' is not.
+        """
+        return self.tls.mode is TlsMode.PASSTHROUGH or (
+            not self.shares_state and self.tls.mode is not TlsMode.NONE
+        )
+
+    @property
     def has_front(self) -> bool:
         """Say whether clients reach one address before all nodes."""
         return bool(self.balancers) or self.virtual_address is not None or self.shares_state

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harbor_wizard.errors import InputError
 from harbor_wizard.model.cluster import Cluster, Solution
 from harbor_wizard.plan import Plan
-from harbor_wizard.solutions import active_active
+from harbor_wizard.solutions import active_active, active_standby, master_master, master_slave
 
 _PLANS: dict[Solution, Callable[[Cluster], Plan]] = {
     Solution.ACTIVE_ACTIVE: active_active.plan,
+    Solution.ACTIVE_STANDBY: active_standby.plan,
+    Solution.MASTER_SLAVE: master_slave.plan,
+    Solution.MASTER_MASTER: master_master.plan,
 }
 
 
-def is_built(solution: Solution) -> bool:
-    """Say whether a solution can be planned in this version."""
-    return solution in _PLANS
-
-
 def make_plan(cluster: Cluster) -> Plan:
-    """Return the cluster's plan. Raises `InputError` for a solution that is not built yet."""
-    if not is_built(cluster.solution):
-        raise InputError(
-            f'solution: "{cluster.solution}" is not built yet in this version; '
-            f"what is: {', '.join(_PLANS)}"
-        )
+    """Return the cluster's plan."""
     return _PLANS[cluster.solution](cluster)

@@ -1,0 +1,68 @@
+"""A balancer of the site's own: what it has to be set to, and whether it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harbor_wizard.components import probe
+from harbor_wizard.model.cluster import Cluster, Host
+from harbor_wizard.releases import find
+from harbor_wizard.step import Step, look, quote
+
+
+def wanted(cluster: Cluster) -> tuple[str, ...]:
+    """Return what the balancer has to be set to, as sentences for its administrator."""
+    port = 443 if cluster.node_tls else 80
+    nodes = ", ".join(f"{node.address}:{port}" for node in cluster.nodes)
+    release = find(cluster.release)
+    parts = ", ".join(probe.healthy_parts(release))
+    lines = [
+        f"{cluster.public_name} is served on port {443 if cluster.scheme == 'https' else 80} and "
+        f"passed on to {nodes}",
+        f"a node is healthy while GET {release.health_path} has these in its body: {parts} (the "
+        "status is always 200)",
+        "a client stays on its node by its address (one upload is many requests)",
+        "request bodies of any size, no buffering of requests, and 15 minutes of silence allowed",
+    ]
+    if not cluster.node_tls:
+        lines += [
+            "the Host header is kept as the client sent it",
+            f"X-Forwarded-Proto is set to {cluster.scheme}",
+        ]
+    return tuple(lines)
+
+
+def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
+    """Yield the looks at the balancer from a node, when all nodes are up."""
+    tls, release = cluster.scheme == "https", find(cluster.release)
+    port = 443 if tls else 80
+    # A name in a URL of the answer shows at once that the Host was kept and the scheme was said.
+    realm = f'realm="{cluster.external_url}/service/token"'
+    told = "\n".join(f"echo {quote(line)} >&2" for line in wanted(cluster))
+    asked = (cluster.vip or cluster.public_name, port, cluster.public_name)
+    yield look(
+        host.name, "balancer/healthy", f"{cluster.public_name} answers for Harbor",
+        "the balancer of the site passes requests on",
+        check=_or_tell(
+            probe.health(*asked, release, tls=tls, wanted=probe.core_healthy(release)), told
+        ),
+        wait=60,
+    )  # fmt: skip
+    yield look(
+        host.name, "balancer/realm", "the balancer keeps Host and says the scheme",
+        "Harbor sends clients to a token service at the name and scheme of their request",
+        check=_or_tell(probe.answers(*asked, "/v2/", tls=tls, wanted=realm), told),
+    )  # fmt: skip
+
+
+def _or_tell(script: str, told: str) -> str:
+    return f"""
+seen() {{
+{script}
+}}
+if ! (seen); then
+echo 'the balancer has to be set to this:' >&2
+{told}
+exit 1
+fi
+"""

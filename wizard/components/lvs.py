@@ -1,0 +1,72 @@
+"""LVS in direct routing: the director passes packets on, the nodes answer the clients themselves.
+
+A node therefore has to take packets that carry the virtual address as their destination, without
+answering for it in ARP. The 1.5 guide does it by a redirect rule; here the address is on the
+loopback interface (`arp_ignore`, `arp_announce`), where Docker's own rule takes the packet as one
+for a local address; the redirect rule is there for who wants it, and both come back at a boot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harbor_wizard.components.packages import install
+from harbor_wizard.model.cluster import Cluster, Host
+from harbor_wizard.render import render
+from harbor_wizard.step import Step, command, file
+from harbor_wizard.text import Text
+
+_MODULES = "/etc/modules-load.d/harbor-wizard-ipvs.conf"
+_UNIT = "harbor-wizard-vip.service"
+_SCRIPT = "/usr/local/lib/harbor-wizard/vip-on-node"
+
+
+def ports(cluster: Cluster) -> tuple[int, ...]:
+    """Return the ports that are balanced. With TLS, port 80 is the redirect to it."""
+    return (80, 443) if cluster.node_tls else (80,)
+
+
+def director(cluster: Cluster, host: Host) -> Iterator[Step]:
+    """Yield what a balancer needs beside keepalived, which fills in the kernel's table."""
+    yield install(
+        cluster, host, "ipvsadm", why="it shows what the kernel balances to where",
+        present="command -v ipvsadm",
+    )  # fmt: skip
+    yield file(
+        host.name, "lvs/modules", _MODULES, Text.of("ip_vs\nip_vs_sh\n"),
+        "the kernel balances from its first second after a boot",
+    )  # fmt: skip
+    yield command(
+        host.name, "lvs/load", "load the kernel's balancer (ip_vs)",
+        "keepalived needs it to balance",
+        check="[ -e /proc/net/ip_vs ]",
+        apply="modprobe -a ip_vs ip_vs_sh",
+    )  # fmt: skip
+
+
+def node(cluster: Cluster, host: Host) -> Iterator[Step]:
+    """Yield what lets a Harbor node take the packets that a director passes on."""
+    yield file(
+        host.name, "lvs/script", _SCRIPT,
+        render("lvs/vip-on-node", cluster=cluster, ports=ports(cluster),
+               prefix=128 if ":" in str(cluster.vip) else 32),
+        "packets that a balancer passes on carry the virtual address", mode=0o755,
+    )  # fmt: skip
+    yield file(
+        host.name, "lvs/unit", f"/etc/systemd/system/{_UNIT}",
+        render("lvs/vip.service", cluster=cluster, script=_SCRIPT),
+        "it has to be so again after each boot",
+    )  # fmt: skip
+    yield command(
+        host.name, "lvs/enable", f"systemctl enable --now {_UNIT}",
+        "the node answers for the virtual address, and never in ARP",
+        check=f"""
+systemctl is-enabled --quiet {_UNIT}
+{_SCRIPT} check
+""",
+        apply=f"""
+systemctl daemon-reload
+systemctl enable {_UNIT}
+systemctl restart {_UNIT}
+""",
+    )  # fmt: skip
