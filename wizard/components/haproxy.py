@@ -70,8 +70,8 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
     if vip is not None:
         yield from _nonlocal(cluster, host)
     loaded = [_CONFIG]
-    # Nodes that replicate have certificates for their own names, which are checked; a node of a
-    # shared Harbor has the public one, and only the health check speaks TLS to it.
+    # Harbors that replicate speak TLS to the balancer, too. Their certificate is good for the
+    # public name as well, and that is what is checked: HAProxy compares no addresses.
     verify = cluster.tls.mode is TlsMode.TERMINATE and cluster.node_tls
     authority = certificates.hole_ca(cluster)
     if cluster.tls.mode is TlsMode.TERMINATE:

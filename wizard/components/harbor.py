@@ -312,7 +312,7 @@ touch {_stamp(home, "started")}
     yield file(
         host.name, "harbor/unit", "/etc/systemd/system/harbor.service",
         render("harbor/harbor.service", cluster=cluster, compose=f"{COMPOSE_UNIT}{files}",
-               mount=storage.mount_point(cluster)),
+               mounts=[one.where for one in storage.mounts(cluster)]),
         "Harbor ships none, and its containers do not come back by themselves after a reboot",
     )  # fmt: skip
     yield command(

@@ -3,20 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from harbor_wizard.components.packages import install
-from harbor_wizard.model.cluster import Cluster, FilesystemStorage, Host, NfsStorage, S3Storage
+from harbor_wizard.model.cluster import Cluster, FilesystemStorage, Host, NfsStorage
 from harbor_wizard.render import render
 from harbor_wizard.step import Step, command, file, look, quote
 
 
-def mount_point(cluster: Cluster) -> str | None:
-    """Return where the shared file system has to be; None where the store is no file system.
+@dataclass(frozen=True)
+class Mount:
+    """A shared folder with its place on a node: an NFS export, or a folder that is there."""
 
-    Only the registry's folder is shared: what else is on the data volume belongs to one node
-    (the scanner's cache, and the certificates that `prepare` deletes and makes again).
+    name: str
+    where: str
+    what: str
+    nfs_options: str = ""
+
+    @property
+    def unit(self) -> str:
+        """The unit that mounts it."""
+        return unit_name(self.where)
+
+
+def mounts(cluster: Cluster) -> tuple[Mount, ...]:
+    """Return the shared folders of a node.
+
+    Only the registry's folder is shared, and, where a release keeps them in files, that of jobs'
+    logs: what else is on the data volume belongs to one node (the scanner's cache, and the
+    certificates that `prepare` deletes and makes again).
     """
-    return None if isinstance(cluster.storage, S3Storage) else f"{cluster.data_volume}/registry"
+    found = []
+    storage, images = cluster.storage, f"{cluster.data_volume}/registry"
+    if isinstance(storage, NfsStorage):
+        source = f"{storage.server}:{storage.export}"
+        found.append(Mount("image store", images, source, storage.options))
+    elif isinstance(storage, FilesystemStorage):
+        found.append(Mount("image store", images, storage.path))
+    if cluster.job_logs is not None:
+        found.append(Mount("job logs", f"{cluster.data_volume}/job_logs", cluster.job_logs))
+    return tuple(found)
 
 
 def unit_name(path: str) -> str:
@@ -34,34 +60,40 @@ def _escape(character: str, index: int) -> str:
 
 
 def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
-    """Yield the steps that bring the shared file system to its place, owned by the registry."""
-    where = mount_point(cluster)
-    if where is None:
-        return
-    storage = cluster.storage
-    if isinstance(storage, NfsStorage):
-        yield install(cluster, host, "nfs", why="the image store is an NFS export",
-                      present="command -v mount.nfs")  # fmt: skip
-    if isinstance(storage, FilesystemStorage):
-        yield look(
-            host.name, "storage/shared", f"{storage.path} is there",
-            "a folder made by mistake on the node's own disk would be shared with nobody",
-            check=f"""
-if [ ! -d {quote(storage.path)} ]; then
-  echo {quote(f"{storage.path} is not there; mount the shared file system first")} >&2
+    """Yield the steps that bring the shared folders to their places, owned by the registry."""
+    for mount in mounts(cluster):
+        word = "" if mount.name == "image store" else f"-{mount.name.replace(' ', '-')}"
+        if mount.nfs_options:
+            yield install(cluster, host, "nfs", why="the image store is an NFS export",
+                          present="command -v mount.nfs")  # fmt: skip
+        else:
+            yield _there(host, mount, word)
+        yield from _mounted(cluster, host, mount, word)
+
+
+def _there(host: Host, mount: Mount, word: str) -> Step:
+    return look(
+        host.name, f"storage/shared{word}", f"{mount.what} is there",
+        "a folder made by mistake on the node's own disk would be shared with nobody",
+        check=f"""
+if [ ! -d {quote(mount.what)} ]; then
+  echo {quote(f"{mount.what} is not there; mount the shared file system first")} >&2
   exit 1
 fi
 """,
-        )  # fmt: skip
-    unit = unit_name(where)
+    )  # fmt: skip
+
+
+def _mounted(cluster: Cluster, host: Host, mount: Mount, word: str) -> Iterator[Step]:
+    where, unit = mount.where, mount.unit
     yield file(
-        host.name, "storage/unit", f"/etc/systemd/system/{unit}",
-        render("storage/registry.mount", cluster=cluster, where=where),
-        "the image store is in its place before Harbor starts, at each boot",
+        host.name, f"storage/unit{word}", f"/etc/systemd/system/{unit}",
+        render("storage/shared.mount", cluster=cluster, mount=mount),
+        f"the {mount.name} is in its place before Harbor starts, at each boot",
     )  # fmt: skip
     yield command(
-        host.name, "storage/mount", f"mount the image store at {where}",
-        "all nodes read and write the same images",
+        host.name, f"storage/mount{word}", f"mount the {mount.name} at {where}",
+        "all nodes read and write the same files",
         check=f"mountpoint -q {quote(where)}\nsystemctl is-enabled --quiet {quote(unit)}",
         apply=f"""
 mkdir -p {quote(where)}
@@ -71,8 +103,8 @@ systemctl start {quote(unit)}
 """,
     )  # fmt: skip
     yield command(
-        host.name, "storage/owner", f"give {where} to the registry (10000:10000)",
-        "the registry runs as user 10000; only the folder itself is changed, nothing below it",
+        host.name, f"storage/owner{word}", f"give {where} to Harbor's containers (10000:10000)",
+        "they run as user 10000; only the folder itself is changed, nothing below it",
         check=f"[ \"$(stat -c '%u:%g' {quote(where)})\" = 10000:10000 ]",
         apply=f"chown 10000:10000 {quote(where)}",
     )  # fmt: skip
