@@ -200,8 +200,8 @@ def robot(cluster: Cluster, wire: Wire) -> Iterator[Step]:
     # The answer's name has Harbor's prefix, which can be configured: it is looked for by its end.
     # Robots are listed by level; `q=name=` would want the name as it is stored.
     find_it = f"""
-robot=$(api GET '/robots?page_size=100' | jq -r --arg end {quote("$" + wire.robot)} \\
-  '[.[] | select(.name | endswith($end))][0] // empty | "\\(.id) \\(.name)"')
+robot=$(api GET '/robots?page_size=100' | jq -r --arg suffix {quote("$" + wire.robot)} \\
+  '[.[] | select(.name | endswith($suffix))][0] // empty | "\\(.id) \\(.name)"')
 """
     yield command(
         host.name, f"replication/robot-{wire.source.name}", f"robot account {wire.robot}",
