@@ -29,7 +29,9 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
     yield install(
         cluster, host, "docker",
         why="Harbor runs in containers",
-        present="docker --version\ndocker compose version || docker-compose --version",
+        # Podman's "docker" says another name.
+        present="docker --version | grep '^Docker'\n"
+        "docker compose version || docker-compose --version",
     )  # fmt: skip
     yield command(
         host.name, "docker/service", "start Docker now and at each boot",
