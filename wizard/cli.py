@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from harbor_wizard import bundle_cli
 from harbor_wizard.errors import HarborWizardError, Interrupted
 
 _EPILOG = (
@@ -359,6 +360,9 @@ def verify(session: SessionArgument, secrets: SecretsOption = None) -> None:
         good = good and check.good
         typer.echo(f"{'✓' if check.good else '✗'} {check.what}: {check.seen}")
     raise typer.Exit(0 if good else 1)
+
+
+bundle_cli.register(app)
 
 
 @app.command(epilog="Example: harbor-wizard schema > cluster.schema.json")
