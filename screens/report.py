@@ -41,7 +41,7 @@ def told(session: Session, plan: Plan, outcome: Outcome, *, rehearsal: bool) -> 
         lines.append("")
     if not outcome.left:
         would = "would be" if rehearsal else "is"
-        first, *others = report.first_use(plan.cluster)
+        first, *others = report.first_use(session, plan.cluster)
         lines += [first.replace(" is at ", f" {would} at "), *others, ""]
     lines += [f"Logs       {session.logs}", ""]
     if rehearsal:

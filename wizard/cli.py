@@ -157,7 +157,8 @@ def plan(
     """Show every command and file, without touching any host."""
     from harbor_wizard import show  # noqa: PLC0415
 
-    _, made = _planned(session)
+    found, made = _planned(session)
+    _tell(found, made.cluster)
     names = {one.name for one in made.hosts}
     if host is not None:
         if host not in names:
@@ -176,6 +177,15 @@ def _planned(name: str) -> tuple[Any, Any]:
 
     found = sessions.resolve(name)
     return found, make_plan(found.cluster())
+
+
+def _tell(found: Any, cluster: Any) -> None:
+    """Say on standard error what is worth knowing before anything is done."""
+    from harbor_wizard import run  # noqa: PLC0415
+    from harbor_wizard.notes import notes  # noqa: PLC0415
+
+    for line in (*run.precheck(found, cluster), *notes(cluster)):
+        typer.echo(f"! {line}", err=True)
 
 
 def _given(path: Path | None) -> dict[str, str]:
@@ -258,6 +268,7 @@ def _run(
     from harbor_wizard.report import closing, write_report  # noqa: PLC0415
 
     found, made = _planned(name)
+    _tell(found, made.cluster)
     mark = "REHEARSAL" if rehearsal else ""
     if not rehearsal:
         _confirm(made.cluster.name, show.counts(made), yes=yes)
@@ -348,7 +359,7 @@ def _values_for_looking(session: Any, made: Any, given: Mapping[str, str]) -> An
 
 @app.command(epilog="Example: harbor-wizard verify prod-eu")
 def verify(session: SessionArgument, secrets: SecretsOption = None) -> None:
-    """Log in, push and pull through the virtual address, and compare the nodes."""
+    """Log in, push and pull as clients do, compare the nodes, and follow what replicates."""
     from harbor_wizard import run  # noqa: PLC0415
     from harbor_wizard.verify import verify as verify_all  # noqa: PLC0415
 

@@ -10,6 +10,7 @@ from harbor_wizard import certificates
 from harbor_wizard.engine.events import Sink
 from harbor_wizard.engine.runner import Connect, Runner, Settings
 from harbor_wizard.errors import InputError, SecretsError
+from harbor_wizard.files import write_atomically
 from harbor_wizard.journal import Journal
 from harbor_wizard.lock import Lock
 from harbor_wizard.model.cluster import Cluster, GcsStorage, Host
@@ -96,7 +97,7 @@ def open_secrets(
         passphrase = ask(PASSPHRASE)
     kept = session.store.read(passphrase) if session.store.exists else {}
     values = {**kept, **{name: value for name, value in given.items() if name in names}}
-    values.update(draw(names, values, plan.cluster.names()))
+    values.update(draw(names, values, plan.cluster.issued_names()))
     lacking = [name for name in names if name not in values]
     if lacking and ask is None:
         raise SecretsError(missing(lacking))
@@ -104,6 +105,9 @@ def open_secrets(
         values[name] = ask(name) if ask else ""
     if values != kept:
         session.store.write(values, passphrase)
+    if plan.cluster.tls.issuer == "wizard" and CA_CERTIFICATE in values:
+        # For people and clients: what the CA signed is trusted with it.
+        write_atomically(session.ca_file, values[CA_CERTIFICATE].encode(), mode=0o644)
     # What signs certificates never leaves this machine: no hole is ever filled with it.
     return SecretValues({name: v for name, v in values.items() if name != CA_KEY}, local)
 

@@ -64,6 +64,11 @@ class Session:
         return self.path / "lock"
 
     @property
+    def ca_file(self) -> Path:
+        """The certificate of the private CA, where there is one: clients have to trust it."""
+        return self.path / "ca.crt"
+
+    @property
     def report_file(self) -> Path:
         """The report of the last run that ended."""
         return self.path / "report.md"

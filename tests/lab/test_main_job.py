@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from harbor_wizard import secrets, session
 from harbor_wizard.lab.layout import VIRTUAL_ADDRESS
 from harbor_wizard.text import Masker
 
+from .client import Client
 from .conftest import EXAMPLE, Operator
 
 pytestmark = pytest.mark.lab
@@ -83,7 +83,7 @@ def test_apply_from_bare_hosts_ends_well_and_verify_agrees(operator: Operator, k
     verified = operator.run("verify", "lab-active-active", "--secrets", str(operator.lab.secrets_file))
     assert verified.returncode == 0, verified.stdout
     for what in ("login", "push", "pull"):
-        assert f"✓ {what} through the virtual address" in verified.stdout
+        assert f"✓ {what} through the public address" in verified.stdout
     assert "✓ a token of each node is good on the others" in verified.stdout
     assert "✓ the nodes share their secrets: 8 of 8" in verified.stdout
     kept["undisturbed"] = state(operator)
@@ -148,59 +148,17 @@ def test_a_second_run_changes_nothing_and_restarts_nothing(operator: Operator) -
     assert before == after
 
 
-@pytest.mark.skipif(shutil.which("skopeo") is None, reason="skopeo is not installed")
-def test_a_real_client_logs_in_pushes_and_pulls(operator: Operator, tmp_path: Path) -> None:
-    certificates = tmp_path / "certs"
-    certificates.mkdir()
-    shutil.copy(operator.lab.root / "tls/ca.crt", certificates / "ca.crt")
-    image = tmp_path / "image.tar"
-    _image(image)
-    auth = tmp_path / "auth.json"
+def test_a_real_client_logs_in_pushes_and_pulls(operator: Operator, client: Client) -> None:
+    client.login(VIRTUAL_ADDRESS)
+    there = f"{VIRTUAL_ADDRESS}/library/real:v1"
+    assert client.push(there) == ""
+    assert client.pull(there) == ""
+
+
+@pytest.fixture
+def client(operator: Operator, tmp_path: Path) -> Client:
     password = secrets.from_file(operator.lab.secrets_file)["harbor_admin_password"]
-    there = f"docker://{VIRTUAL_ADDRESS}/library/real:v1"
-    login = subprocess.run(
-        operator.lab.wrap(["skopeo", "login", "--authfile", str(auth), "--cert-dir", str(certificates),
-                           "--username", "admin", "--password-stdin", VIRTUAL_ADDRESS]),
-        input=password, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert login.returncode == 0, login.stderr
-    policy = ["--insecure-policy"]
-    common = ["--authfile", str(auth)]
-    pushed = operator.lab.execute(["skopeo", *policy, "copy", *common, "--dest-cert-dir", str(certificates),
-                                   f"docker-archive:{image}", there])  # fmt: skip
-    assert pushed.returncode == 0, pushed.stderr
-    pulled = operator.lab.execute(["skopeo", *policy, "copy", *common, "--src-cert-dir", str(certificates),
-                                   there, f"oci:{tmp_path / 'out'}:v1"])  # fmt: skip
-    assert pulled.returncode == 0, pulled.stderr
-    assert (tmp_path / "out/index.json").is_file()
-
-
-def _image(path: Path) -> None:
-    import tarfile
-
-    from harbor_wizard.lab.standin.build import write_archive
-
-    layer = path.with_suffix(".layer")
-    with tarfile.open(layer, "w") as tar:
-        tar.add(Path(__file__), "test.py")
-    plain = path.with_suffix(".all")
-    with plain.open("wb") as stream:
-        write_archive(stream, layer, layer.read_bytes(), "v1")
-    # One image is enough: the archive's first one.
-    with tarfile.open(plain) as every, tarfile.open(path, "w") as one:
-        manifest = every.extractfile("manifest.json")
-        assert manifest is not None
-        only = json.loads(manifest.read())[:1]
-        for member in every:
-            if member.name == "manifest.json":
-                continue
-            one.addfile(member, every.extractfile(member))
-        import io
-
-        text = json.dumps(only).encode()
-        about = tarfile.TarInfo("manifest.json")
-        about.size = len(text)
-        one.addfile(about, io.BytesIO(text))
+    return Client(operator.lab, tmp_path, operator.lab.root / "tls/ca.crt", password)
 
 
 def longest_gap(operator: Operator, break_it: Any, seconds: int = 20) -> float:

@@ -716,6 +716,10 @@ class Cluster(Part):
         own = [] if self.shares_state else [self.name_of(node) for node in self.nodes]
         return tuple(dict.fromkeys((self.public_name, *own)))
 
+    def issued_names(self) -> tuple[str, ...]:
+        """Return what a certificate of the private CA is made for: the virtual address, too."""
+        return (*self.names(), *((self.vip,) if self.vip else ()))
+
     def host(self, name: str) -> Host:
         """Return the host of that name; raises `KeyError`."""
         for host in self.hosts:
