@@ -267,7 +267,7 @@ def site(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     with http.server.ThreadingHTTPServer(
         ("127.0.0.1", 0), functools.partial(_Server, directory=str(folder))
     ) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}", folder
         server.shutdown()
 
