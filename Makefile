@@ -5,7 +5,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-LAB_PACKAGES := mmdebstrap systemd-container iproute2 dpkg-dev openssh-client skopeo haproxy keepalived tmux
+LAB_PACKAGES := mmdebstrap systemd-container iproute2 dpkg-dev openssh-client skopeo haproxy keepalived tmux \
+  nginx-light libnginx-mod-stream docker-compose curl jq gpg dnf rpm createrepo-c
 
 .PHONY: demo test unit lab-test packages install
 

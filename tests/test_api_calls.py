@@ -136,7 +136,7 @@ def harbor() -> Iterator[tuple[Harbor, str]]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield kept, f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
     server.server_close()

@@ -1,8 +1,8 @@
 """Operating systems of the hosts as data: what is true of each, and nowhere else.
 
-What is said of Debian 12 and 13 is run in the lab. What is said of the others is read in their
-documentation, Docker's installation pages and the package lists of their repositories; a host that
-does not fit stops in the package manager's own words, before anything of Harbor is there.
+What is said of Debian 12 and 13 is run in the lab. What is said of the others is known of these
+systems and not run here; a host that does not fit stops in the package manager's own words, before
+anything of Harbor is there.
 """
 
 from __future__ import annotations

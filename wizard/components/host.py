@@ -18,7 +18,7 @@ def preflight(host: Host) -> Iterator[Step]:
         "the packages and paths of this plan are those of that system",
         check=f"""
 . /etc/os-release
-if [ "$ID $VERSION_ID" != {quote(f"{platform.os_id} {platform.os_version}")} ]; then
+if ! {platform.matches_script}; then
   echo "this host runs $ID $VERSION_ID, the cluster file says {platform.name}" >&2
   exit 1
 fi

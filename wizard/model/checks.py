@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from harbor_wizard.platforms import PLATFORMS, docker_refusal
 from harbor_wizard.releases import find, supported
 
 
@@ -286,6 +287,13 @@ def _packages(data: dict[str, Any], folder: Path | None) -> Iterator[str]:
             f'packages.mirror: is given, but source is "{source}", which does not use it; write '
             '"source: docker" or leave it out'
         )
+    for index, host in enumerate(_hosts(data)):
+        platform = PLATFORMS.get(_word(host.get("platform")))
+        dockers = {"harbor", "services"} & {r for r in _roles_of(host) if isinstance(r, str)}
+        if platform is not None and dockers and source in ("distribution", "docker", "bundle"):
+            reason = docker_refusal(platform, source)
+            if reason:
+                yield f"hosts[{index}].platform: {reason}"
     if folder is not None and isinstance(bundle, str):
         path = folder / Path(bundle).expanduser()
         if not (path / "bundle.json").is_file():

@@ -12,6 +12,7 @@ from harbor_wizard.components import (
     keepalived,
     lvs,
     nginx,
+    packages,
     replication,
     services,
     storage,
@@ -27,7 +28,10 @@ def look_first(build: PlanBuilder, cluster: Cluster) -> list[str]:
         build.then(one, host.preflight(one))
     checked = [build.then(node, host.room(cluster, node)) for node in cluster.nodes]
     others = [one for one in cluster.hosts if one not in cluster.nodes]
-    return checked + [f"{one.name}/preflight/address" for one in others]
+    looked = checked + [f"{one.name}/preflight/address" for one in others]
+    for one in cluster.hosts:
+        build.then(one, packages.ready(cluster, one), after=looked)
+    return looked
 
 
 def shared_services(build: PlanBuilder, cluster: Cluster, after: list[str]) -> list[str]:
