@@ -76,6 +76,8 @@ class ClusterStatus:
             lines.append(f"{mark} {self.virtual_address} is held by {holders}")
         for host in self.hosts:
             roles = ", ".join(host.roles)
+            if "services" in host.roles:
+                roles += ": a single point of failure, for a proof of concept"
             state = "well" if host.well else "not reached" if host.error else "not well"
             sign = "✓" if host.well else "✗"
             lines.append(f"{sign} {host.name} {host.address} ({roles}): {state}")

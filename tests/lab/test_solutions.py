@@ -24,10 +24,16 @@ EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 ONE, OTHER = "10.77.0.11", "10.77.0.12"
 
 
-def bring_up(operator: Operator, example: str) -> None:
-    """Apply an example to bare hosts, verify it, and see that a second run changes nothing."""
+def bring_up(operator: Operator, example: str, prepare: str = "") -> None:
+    """Apply an example to bare hosts, verify it, and see that a second run changes nothing.
+
+    `prepare` is SQL for the database before it.
+    """
     operator.lab.fresh()
     operator.lab.up()
+    if prepare:
+        database = operator.lab.hosts["services"]
+        database.run(["runuser", "-u", "postgres", "--", "psql", "-q", "-d", "postgres"], input=prepare)
     arguments = (str(EXAMPLES / example), "--secrets", str(operator.lab.secrets_file))
     done = operator.run("apply", *arguments, "--yes")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr
@@ -57,7 +63,8 @@ def until(so: Callable[[], bool], what: str, seconds: float = 60) -> None:
 def test_active_standby_moves_the_address_when_a_part_of_its_node_is_ill(
     operator: Operator, tmp_path: Path
 ) -> None:
-    bring_up(operator, "active-standby.yaml")
+    # The database and its owner are made by the run, with an account that is no superuser.
+    bring_up(operator, "active-standby.yaml", "DROP DATABASE registry;\nDROP ROLE harbor;\n")
     lab = operator.lab
     real = client(operator, tmp_path, "lab-active-standby")
     real.login(VIRTUAL_ADDRESS)

@@ -143,7 +143,8 @@ class Executor:
                         self._sums[path] = hashlib.file_digest(stream, "sha256").hexdigest()
                 except OSError as error:
                     raise InputError(
-                        f"{path} cannot be read ({error.strerror}); check installer.file or packages.bundle"
+                        f"{path} cannot be read ({error.strerror}); check installer.file, or "
+                        "packages.bundle"
                     ) from None
         found = self._sums[path]
         if upload.sha256 and upload.sha256 != found:

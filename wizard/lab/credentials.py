@@ -17,7 +17,8 @@ from harbor_wizard.lab.command import run
 from harbor_wizard.lab.layout import PUBLIC_NAME, VIRTUAL_ADDRESS
 from harbor_wizard.secrets import draw
 
-_SECRETS = ("database_password", "redis_password", "sudo_password", "passphrase")
+_SECRETS = ("database_password", "database_admin_password", "redis_password", "sudo_password",
+            "passphrase")  # fmt: skip
 
 
 def make(root: Path) -> dict[str, str]:
@@ -27,13 +28,16 @@ def make(root: Path) -> dict[str, str]:
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "harbor-wizard-lab",
              "-f", str(key)])  # fmt: skip
     kept = root / "secrets.yaml"
-    if not kept.exists():
-        drawn = {name: secrets.token_hex(12) for name in _SECRETS}
-        drawn.update(draw(["harbor_admin_password"], {}))
-        write_atomically(kept, yaml.safe_dump(drawn), mode=0o600)
+    loaded: dict[str, str] = {}
+    if kept.exists():
+        loaded = yaml.safe_load(kept.read_text(encoding="utf-8"))
+    drawn = {name: secrets.token_hex(12) for name in _SECRETS if name not in loaded}
+    drawn.update(draw(["harbor_admin_password"], loaded))
+    if drawn:
+        loaded.update(drawn)
+        write_atomically(kept, yaml.safe_dump(loaded), mode=0o600)
     if not (root / "tls/registry.crt").exists():
         _certificates(root / "tls")
-    loaded: dict[str, str] = yaml.safe_load(kept.read_text(encoding="utf-8"))
     return loaded
 
 

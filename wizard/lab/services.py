@@ -24,7 +24,9 @@ done
 runuser -u postgres -- psql -q -v ON_ERROR_STOP=1 <<'SQL'
 DROP DATABASE IF EXISTS registry;
 DROP ROLE IF EXISTS harbor;
+DROP ROLE IF EXISTS labadmin;
 CREATE ROLE harbor LOGIN PASSWORD '@DATABASE@';
+CREATE ROLE labadmin LOGIN CREATEDB CREATEROLE PASSWORD '@ADMIN@';
 CREATE DATABASE registry OWNER harbor TEMPLATE template0 ENCODING 'UTF8'
     LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8';
 SQL
@@ -43,6 +45,7 @@ def set_up(host: LabHost, secrets: Mapping[str, str]) -> None:
     for hole, value in (
         ("@NETWORK@", NETWORK),
         ("@DATABASE@", secrets["database_password"]),
+        ("@ADMIN@", secrets["database_admin_password"]),
         ("@REDIS@", secrets["redis_password"]),
     ):
         setup = setup.replace(hole, value)
