@@ -17,8 +17,12 @@ _PSQL = """
 umask 077
 passwords=$(mktemp)
 trap 'rm -f "$passwords"' EXIT
-pg() { user=$1 name=$2; shift 2; PGPASSFILE=$passwords PGCONNECT_TIMEOUT=10 PGSSLMODE=@SSL@ \\
-  psql -h @HOST@ -p @PORT@ -U "$user" -d "$name" -v ON_ERROR_STOP=1 -qAtX "$@"; }
+pg() {
+  as=$1 in=$2
+  shift 2
+  PGPASSFILE=$passwords PGCONNECT_TIMEOUT=10 PGSSLMODE=@SSL@ \\
+    psql -h @HOST@ -p @PORT@ -U "$as" -d "$in" -v ON_ERROR_STOP=1 -qAtX "$@"
+}
 escaped() { printf '%s' "$1" | sed 's/[\\\\:]/\\\\&/g'; }
 IFS= read -r password
 IFS= read -r admin_password
