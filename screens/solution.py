@@ -87,8 +87,9 @@ class SolutionScreen(WizardScreen):
     STEP = "Solution"
     HELP = (
         "Choose how Harbor stays up. Up and Down show what each solution survives, what it does "
-        "not, and what it needs; Enter chooses it. “?” asks a few questions and recommends one. "
-        "What is marked “not built yet” can be read about, not chosen."
+        "not, and what it needs; Enter chooses it. “?” asks a few questions and recommends one.\n"
+        "Another one can be chosen later: what goes with both is kept, and what went with the "
+        "first only comes back with it, as long as the wizard stays open."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "choose", "Help me choose"),
@@ -132,16 +133,14 @@ class SolutionScreen(WizardScreen):
 
     @on(OptionList.OptionSelected)
     def _choose(self, event: OptionList.OptionSelected) -> None:
-        if self.choose(Solution(str(event.option_id))):
-            self.action_next()
+        self.choose(Solution(str(event.option_id)))
+        self.action_next()
 
-    def choose(self, solution: Solution) -> bool:
-        """Take a solution; say whether it can be taken."""
+    def choose(self, solution: Solution) -> None:
+        """Take a solution."""
         if self.work.data.get("solution") != solution.value:
-            self.work.data["solution"] = solution.value
-            self.work.changed()
+            self.work.choose(solution.value)
             self.answers_changed()
-        return True
 
     @in_worker
     async def action_choose(self) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 from harbor_wizard import questions, run
 from harbor_wizard.errors import HarborWizardError
 from harbor_wizard.journal import Journal, Summary, summarise
+from harbor_wizard.notes import notes
 from harbor_wizard.plan import Plan
-from harbor_wizard.questions import Problem, SecretAnswers, Section
+from harbor_wizard.questions import Problem, Question, SecretAnswers, Section
 from harbor_wizard.session import Session
 from harbor_wizard.solutions import make_plan
 
@@ -20,7 +21,11 @@ EMPTY = Summary(frozenset(), frozenset(), frozenset(), {})
 
 @dataclass
 class Work:
-    """One open session. `seen` keeps, for a screen that was passed, the answers of that time."""
+    """One open session. `seen` keeps, for a screen that was passed, the answers of that time.
+
+    `aside` keeps answers that do not apply to the solution, the hosts or the release at present:
+    they come back when they apply again, while the wizard is open.
+    """
 
     session: Session
     data: dict[str, Any]
@@ -30,6 +35,7 @@ class Work:
     save_error: str = ""
     summary: Summary = EMPTY
     seen: dict[str, dict[str, Any]] = field(default_factory=dict)
+    aside: dict[str, Any] = field(default_factory=dict)
     _problems: list[Problem] | None = None
     _plan: Plan | None = None
 
@@ -61,6 +67,41 @@ class Work:
         self.unsaved = True
         self._problems = None
         self._plan = None
+
+    def take(self, question: Question, text: str) -> None:
+        """Take an answer, and have the others go with it."""
+        questions.take(question, self.data, text, self.aside)
+        self.changed()
+
+    def choose(self, solution: str) -> None:
+        """Choose a solution; what another one had comes back when that is chosen again."""
+        self.take(next(one for one in questions.QUESTIONS if one.path == "solution"), solution)
+
+    def keep_hosts(self, hosts: list[dict[str, Any]]) -> None:
+        """Take other hosts, and have the answers go with them."""
+        self.data["hosts"] = hosts
+        questions.fit(self.data, self.aside)
+        self.changed()
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what to know of the cluster; nothing where the answers make none yet."""
+        if self.problems:
+            return ()
+        self.save()
+        try:
+            return notes(self.session.cluster())
+        except HarborWizardError:
+            return ()
+
+    def looked_at(self) -> tuple[list[str], list[str]]:
+        """Look at the files that were given: return what is wrong, and what to be warned of."""
+        if self.problems:
+            return [], []
+        self.save()
+        try:
+            return [], run.precheck(self.session, self.session.cluster())
+        except HarborWizardError as error:
+            return str(error).splitlines(), []
 
     def save(self) -> None:
         """Save what is not saved yet."""

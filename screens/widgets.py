@@ -102,8 +102,11 @@ class Choice(Static, can_focus=True):
             Content.styled(f"● {one}", "bold") if one == self.value else Content(f"○ {one}")
             for one in self.choices
         ]
-        gap = 2 if sum(len(word) + 2 for word in words) < 48 else 1
-        return Content(" " * gap).join(words)
+        length = sum(len(word) + 2 for word in words)
+        if length - len(words) > (self.size.width or 48):  # they do not fit even with one blank
+            at = self.choices.index(self.value) + 1 if self.value in self.choices else 0
+            return Content(f"‹ {self.value} ›  {at} of {len(self.choices)}")
+        return Content(" " * (2 if length < 48 else 1)).join(words)
 
     def watch_value(self, value: str) -> None:
         """Draw it again, and tell."""
@@ -165,6 +168,14 @@ class Field(Vertical):
         else:
             self.query_one(Line).value = text
 
+    def follow(self, answer: str) -> None:
+        """Show an answer that was changed from elsewhere."""
+        shown = self.text.strip()
+        if self.question.choices:
+            answer = answer or self.question.default
+        if shown != answer:
+            self.set(answer)
+
     @on(Input.Changed)
     @on(Choice.Changed)
     def _typed(self, event: Input.Changed | Choice.Changed) -> None:
@@ -222,14 +233,19 @@ class Form(Vertical):
             else:
                 work.secrets.pop(name, None)
         elif question.answer(work.data) != event.text.strip():
-            question.store(work.data, event.text)
-            work.changed()
-        for field in self.query(Field):
-            asked = field.question.when(work.data)
-            if asked and not field.display and field.question.kind != "secret":
-                field.set(field.question.answer(work.data))
-            field.display = asked
+            work.take(question, event.text)
+            self.follow(besides=event.field)
         self.post_message(self.Changed(question))
+
+    def follow(self, besides: Field | None = None) -> None:
+        """Show the questions that are asked now, with the answers as they are now."""
+        data = self._work.data
+        for field in self.query(Field):
+            question = field.question
+            asked = question.when(data)
+            if asked and field is not besides and question.kind != "secret":
+                field.follow(question.answer(data))
+            field.display = asked
 
     def on_descendant_blur(self) -> None:
         """Check what was left."""

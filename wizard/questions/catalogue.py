@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 
 from harbor_wizard.model.cluster import (
     Access,
@@ -30,6 +32,7 @@ from harbor_wizard.model.cluster import (
 from harbor_wizard.platforms import PLATFORMS
 from harbor_wizard.questions.answers import Data, Section, get, put
 from harbor_wizard.questions.conditions import (
+    asks_clair_database,
     balanced_by,
     balances,
     existing_state,
@@ -37,23 +40,29 @@ from harbor_wizard.questions.conditions import (
     has_sentinel,
     has_tls,
     holds_address,
+    keeps_job_logs,
     line_of,
     one_redis,
     own_certificate,
+    passes_through,
     redis_kind,
     replicates,
+    roles_of,
+    roles_taken,
+    scanners,
     shares,
     solved_by,
     stored_in,
+    terminates,
 )
 from harbor_wizard.questions.question import Question, flag, of
 from harbor_wizard.questions.writing import (
     sentinels,
     set_balancer,
+    set_clair_host,
     set_issuer,
     set_redis_kind,
     set_sentinels,
-    set_solution,
     set_source,
     set_storage,
     set_tls_mode,
@@ -71,7 +80,7 @@ _SUDO_PASSWORD = "secret:sudo_password"  # noqa: S105
 
 QUESTIONS: tuple[Question, ...] = (
     of(Cluster, "solution", "solution", "Solution", "choice",
-        choices=tuple(one.value for one in Solution), write=set_solution),
+        choices=tuple(one.value for one in Solution)),
     of(Cluster, "public_name", "topology", "Public name"),
     of(Balancer, "balancer.type", "topology", "Balanced by", "choice", default="haproxy",
         choices=("haproxy", "lvs", "existing"), write=set_balancer, when=solved_by("active-active"),
@@ -120,7 +129,16 @@ QUESTIONS: tuple[Question, ...] = (
     of(Installer, "installer.sha256", "services", "… its SHA-256", example="64 digits"),
     of(Tls, "tls.mode", "services", "TLS ends", "choice", default="terminate",
         choices=("terminate", "passthrough", "none"), write=set_tls_mode,
+        when=lambda data: terminates(data) and passes_through(data),
         help="terminate: at the balancers; passthrough: at the nodes; none: plain http"),
+    of(Tls, "tls.mode", "services", "TLS ends", "choice", default="passthrough",
+        choices=("passthrough", "none"), write=set_tls_mode, variant="nodes",
+        when=lambda data: not terminates(data),
+        help="passthrough: at the nodes; none: plain http"),
+    of(Tls, "tls.mode", "services", "TLS ends", "choice", default="terminate",
+        choices=("terminate", "none"), write=set_tls_mode, variant="balancers",
+        when=lambda data: terminates(data) and not passes_through(data),
+        help="terminate: at the balancers, which send pushes to the master; none: plain http"),
     of(Tls, "tls.issuer", "services", "Certificate of", "choice", default="operator",
         choices=("operator", "wizard"), when=has_tls, write=set_issuer,
         help="operator: yours; wizard: made here, by a private CA that clients have to trust"),
@@ -131,14 +149,15 @@ QUESTIONS: tuple[Question, ...] = (
         read=words_at("tls.clients"), write=set_words("tls.clients"),
         help="names of hosts here whose Docker shall trust the CA"),
     flag("tls.internal", "services", "TLS inside", "yes for TLS between Harbor's own parts, too",
-          yes=True, when=lambda data: line_of(data) >= (2, 0)),
+          yes=True, when=lambda data: line_of(data) >= (2, 0) or has("tls.internal")(data)),
     of(Database, "database.host", "services", "Database host", when=existing_state),
     of(Database, "database.port", "services", "Database port", number=True, default="5432",
         when=existing_state),
     of(Database, "database.name", "services", "Database name", when=existing_state),
     of(Database, "database.user", "services", "Database user", when=existing_state),
     of(Database, "database.ssl_mode", "services", "Database TLS", "choice",
-        choices=("disable", "require", "verify-ca", "verify-full"), when=existing_state,
+        choices=("disable", "require", "verify-ca", "verify-full"),
+        when=lambda data: existing_state(data) and line_of(data) >= (1, 6),
         help="how PostgreSQL is spoken to: without TLS, with it, or with its certificate checked"),
     Question("database.password", "services", "Database password",
              "the database user's password", "secret", "secret:database_password",
@@ -148,12 +167,16 @@ QUESTIONS: tuple[Question, ...] = (
         help="an account that may make the user and database; empty where they are there"),
     Question("database.admin_password", "services", "… its password",
              "the password of the account that may make them", "secret",
-             "secret:database_admin_password", when=has("database.admin")),
+             "secret:database_admin_password",
+             when=lambda data: existing_state(data) and has("database.admin")(data)),
     of(Database, "database.schema_file", "services", "Schema file", "path",
-        when=lambda data: existing_state(data) and line_of(data) < (1, 6)),
+        when=lambda data: existing_state(data)
+        and (line_of(data) < (1, 6) or has("database.schema_file")(data))),
     Question("redis", "services", "Redis is", "one host, or found by Redis Sentinel", "choice",
              "one host", choices=("one host", "sentinel"), read=redis_kind,
-             write=set_redis_kind, when=existing_state),
+             write=set_redis_kind,
+             when=lambda data: line_of(data) >= (2, 1) and existing_state(data)
+             or has_sentinel(data)),
     of(Redis, "redis.host", "services", "Redis host", when=one_redis),
     of(Redis, "redis.port", "services", "Redis port", number=True, when=one_redis),
     of(Sentinel, "redis.sentinel.master", "services", "Sentinel master", when=has_sentinel),
@@ -213,10 +236,19 @@ QUESTIONS: tuple[Question, ...] = (
              "secret", "secret:oss_access_key", when=stored_in("oss"), variant="oss"),
     Question("storage.secret_key", "services", "OSS secret key", "the bucket's secret key",
              "secret", "secret:oss_secret_key", when=stored_in("oss"), variant="oss"),
-    of(Cluster, "job_logs", "services", "Job logs",
-        when=lambda data: shares(data) and line_of(data) < (2, 9)),
-    of(Cluster, "scanner", "services", "Scanner", "choice", default="none",
-        choices=("none", "trivy"), when=lambda data: line_of(data) >= (2, 0)),
+    of(Cluster, "job_logs", "services", "Job logs", when=keeps_job_logs),
+    *(of(Cluster, "scanner", "services", "Scanner", "choice", default="none", choices=choices,
+         variant=variant, when=lambda data, choices=choices: scanners(data) == choices)
+      for variant, choices in (("", ("none", "trivy")), ("clair", ("none", "clair")),
+                               ("both", ("none", "trivy", "clair")))),
+    of(Database, "clair_database.host", "services", "Clair's database",
+        when=asks_clair_database, write=set_clair_host,
+        help="the name or address of a PostgreSQL for clair"),
+    of(Database, "clair_database.name", "services", "… its name", when=asks_clair_database),
+    of(Database, "clair_database.user", "services", "… its user", when=asks_clair_database),
+    of(Database, "clair_database.password", "services", "… its password", "secret",
+        default="secret:clair_database_password", when=asks_clair_database,
+        help="the password of that user of clair's database"),
     of(Packages, "packages.source", "services", "Docker from", "choice", default="distribution",
         choices=("distribution", "docker", "bundle"), write=set_source,
         help="the distribution, Docker's own repository, or a bundle made for an isolated site"),
@@ -247,7 +279,7 @@ HOST_QUESTIONS: tuple[Question, ...] = (
     of(Host, "interface", "topology", "Interface",
         help="the network interface that gets the virtual address"),
     of(Host, "public_name", "topology", "Own name",
-        help="this Harbor's own name, where each has a state of its own; else leave it empty"),
+        help="this Harbor's own name, if it has one; else it is reached by its address"),
     Question("platform", "topology", "System",
              "the operating system; “find out” asks the host when access is tried", "choice",
              "find out", choices=("find out", *PLATFORMS),
@@ -255,6 +287,30 @@ HOST_QUESTIONS: tuple[Question, ...] = (
              write=lambda host, text: put(host, "platform",
                                           None if text == "find out" else text)),
 )  # fmt: skip
+
+_ROLES_TOLD = {
+    "balancer": "balancer takes clients", "harbor": "harbor serves them",
+    "services": "services has a database and Redis for a proof of concept",
+}  # fmt: skip
+
+
+def host_questions(data: Data) -> tuple[Question, ...]:
+    """Return the questions of a host, given the cluster's answers; their `when` takes a host."""
+    taken = roles_taken(data)
+    roles = tuple(one.value for one in Role if one.value in taken)
+    told = ", ".join(_ROLES_TOLD[one] for one in roles)
+    holder = "harbor" if data.get("solution") == "active-standby" else "balancer"
+    limits: dict[str, Callable[[Data], bool]] = {
+        "interface": lambda host: holder in roles_of(host),
+        "public_name": lambda host: replicates(data) and "harbor" in roles_of(host),
+    }
+    made = []
+    for one in HOST_QUESTIONS:
+        if one.path == "roles":
+            made.append(replace(one, choices=roles, help=told))
+        else:
+            made.append(replace(one, when=limits.get(one.path, one.when)))
+    return tuple(made)
 
 
 def fresh(name: str) -> Data:

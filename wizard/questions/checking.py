@@ -12,7 +12,12 @@ from harbor_wizard.errors import ClusterError
 from harbor_wizard.model import load
 from harbor_wizard.questions.answers import Data, Section, get, put
 from harbor_wizard.questions.catalogue import QUESTIONS
-from harbor_wizard.questions.conditions import existing_state, holds_address, shares
+from harbor_wizard.questions.conditions import (
+    asks_clair_database,
+    existing_state,
+    holds_address,
+    shares,
+)
 from harbor_wizard.questions.question import Question
 from harbor_wizard.secrets import MINIMUM_LENGTH
 
@@ -27,6 +32,8 @@ def shaped(data: Data) -> Data:
         parts += ["database", "redis"]
     if shares(data):
         parts.append("storage")
+    if asks_clair_database(data):
+        parts.append("clair_database")
     for part in parts:
         made.setdefault(part, {})
     made.setdefault("hosts", [])

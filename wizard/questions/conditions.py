@@ -32,7 +32,24 @@ def with_role(data: Data, role: str) -> bool:
     """Say whether a host has the role."""
     hosts = data.get("hosts")
     listed = hosts if isinstance(hosts, list) else []
-    return any(role in (host.get("roles") or []) for host in listed if isinstance(host, dict))
+    return any(role in roles_of(host) for host in listed if isinstance(host, dict))
+
+
+def roles_of(host: Data) -> list[str]:
+    """Return a host's roles; none where they are not a list."""
+    roles = host.get("roles")
+    return [str(role) for role in roles] if isinstance(roles, list) else []
+
+
+def roles_taken(data: Data) -> frozenset[str]:
+    """Return the roles that hosts can have with the solution and the balancer."""
+    solution = data.get("solution")
+    taken = {"harbor"}
+    if solution != "active-standby" and balancer(data) != "existing":
+        taken.add("balancer")
+    if shares(data):
+        taken.add("services")
+    return frozenset(taken)
 
 
 def brings_services(data: Data) -> bool:
@@ -67,6 +84,34 @@ def balanced_by(*kinds: str) -> Callable[[Data], bool]:
     return lambda data: balances(data) and balancer(data) in kinds
 
 
+def terminates(data: Data) -> bool:
+    """Say whether TLS can end at a balancer: one of ours, or the site's own."""
+    return balances(data) and balancer(data) != "lvs"
+
+
+def passes_through(data: Data) -> bool:
+    """Say whether TLS can end at the nodes."""
+    return not (data.get("solution") == "master-slave" and balances(data))
+
+
+def keeps_job_logs(data: Data) -> bool:
+    """Say whether the logs of jobs are files of the node that ran them."""
+    return shares(data) and line_of(data) < (2, 9)
+
+
+def scanners(data: Data) -> tuple[str, ...]:
+    """Return the scanners that the release can have."""
+    line = line_of(data)
+    if line < (2, 0):
+        return ("none", "clair")
+    return ("none", "trivy") if line > (2, 1) else ("none", "trivy", "clair")
+
+
+def asks_clair_database(data: Data) -> bool:
+    """Say whether clair needs a PostgreSQL of its own: beside the MariaDB of Harbor 1.5."""
+    return line_of(data) < (1, 6) and data.get("scanner") == "clair"
+
+
 def line_of(data: Data) -> tuple[int, int]:
     """Return the release's line, such as (2, 15); the newest where it is none."""
     version = str(data.get("release") or NEWEST)
@@ -79,18 +124,18 @@ def has_tls(data: Data) -> bool:
 
 
 def one_redis(data: Data) -> bool:
-    """Say whether Redis is one host."""
-    return redis_kind(data) == "one host"
+    """Say whether there is a Redis already, on one host."""
+    return existing_state(data) and redis_kind(data) == "one host"
 
 
 def has_sentinel(data: Data) -> bool:
-    """Say whether Redis is found by Sentinel."""
-    return redis_kind(data) == "sentinel"
+    """Say whether there is a Redis already, found by Sentinel."""
+    return existing_state(data) and redis_kind(data) == "sentinel"
 
 
 def stored_in(kind: str) -> Callable[[Data], bool]:
     """Return a condition: the images are kept in a store of this kind."""
-    return lambda data: bool(get(data, "storage.type") == kind)
+    return lambda data: shares(data) and bool(get(data, "storage.type") == kind)
 
 
 def has(path: str) -> Callable[[Data], bool]:

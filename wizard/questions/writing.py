@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from harbor_wizard.questions.answers import Data, get, is_number, put
-from harbor_wizard.questions.conditions import balances, redis_kind, shares
+from harbor_wizard.questions.conditions import redis_kind
 
 
 def set_redis_kind(data: Data, text: str) -> None:
@@ -39,6 +39,15 @@ def set_sentinels(data: Data, text: str) -> None:
     put(data, "redis.sentinel.nodes", nodes or None)
 
 
+def set_clair_host(data: Data, text: str) -> None:
+    """Say where clair's database is; its password is a secret of its own."""
+    put(data, "clair_database.host", text)
+    if text:
+        put(data, "clair_database.password", "secret:clair_database_password")
+    else:
+        data.pop("clair_database", None)
+
+
 def set_tls_mode(data: Data, text: str) -> None:
     """Choose where TLS ends."""
     put(data, "tls.mode", text)
@@ -63,30 +72,8 @@ def set_balancer(data: Data, text: str) -> None:
         put(data, "balancer.statistics", None)
     if text != "lvs":
         put(data, "balancer.vip_on_nodes", None)
-    if text == "lvs" and get(data, "tls.mode") == "terminate":
-        put(data, "tls.mode", "passthrough")
     if not data.get("balancer"):
         data.pop("balancer", None)
-
-
-def set_solution(data: Data, text: str) -> None:
-    """Choose a solution: what the other ones have and this one has not goes."""
-    if text == data.get("solution"):
-        return
-    put(data, "solution", text)
-    put(data, "balancer", None)
-    if shares(data):
-        put(data, "replication", None)
-        data.setdefault("storage", {"type": "filesystem"})
-    else:
-        for key in ("database", "redis", "storage", "job_logs"):
-            put(data, key, None)
-    # Without a balancer TLS ends at the nodes.
-    if text == "active-active":
-        if get(data, "tls.mode") == "passthrough":
-            put(data, "tls.mode", "terminate")
-    elif get(data, "tls.mode") == "terminate" and not balances(data):
-        put(data, "tls.mode", "passthrough")
 
 
 def words_at(path: str) -> Callable[[Data], str]:
