@@ -133,12 +133,20 @@ class PasteDialog(Dialog[str | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+n", "done", "Add them")]
 
+    def __init__(self, solution: str = "") -> None:
+        super().__init__()
+        self._solution = solution
+
     def compose(self) -> ComposeResult:
         """Lay it out."""
+        roles = "Names that begin with lb, bal or proxy become balancers."
+        if self._solution == "active-standby":
+            roles = "All of them become Harbor nodes."
+        elif self._solution == "master-slave":
+            roles += " The first other one is the master."
         with Vertical(classes="box wide"):
             yield Static(
-                "Paste addresses, one host a line: “name address”, or just the address.\n"
-                "Names that begin with lb, bal or proxy become balancers.",
+                "Paste addresses, one host a line: “name address”, or just the address.\n" + roles,
                 markup=False,
             )
             yield TextArea(tab_behavior="focus")
@@ -174,8 +182,10 @@ class HostDialog(Dialog[questions.Data | None]):
         with Vertical(classes="box wide"):
             yield Static("A host", markup=False, classes="title")
             with VerticalScroll(can_focus=False):
-                for one in questions.HOST_QUESTIONS:
-                    yield Field(one, one.answer(self._host))
+                for one in questions.host_questions(self._data):
+                    field = Field(one, one.answer(self._host))
+                    field.display = one.when(self._host)
+                    yield field
             with Horizontal(classes="buttons"):
                 yield Button("Cancel (Esc)", id="cancel", compact=True)
                 yield Button("Keep it (Ctrl+N)", id="keep", compact=True)
@@ -183,6 +193,8 @@ class HostDialog(Dialog[questions.Data | None]):
     @on(Field.Changed)
     def _typed(self, event: Field.Changed) -> None:
         event.field.question.store(self._host, event.text)
+        for field in self.query(Field):
+            field.display = field.question.when(self._host)
 
     def on_descendant_blur(self) -> None:
         """Say what is wrong with what was typed."""
@@ -192,7 +204,7 @@ class HostDialog(Dialog[questions.Data | None]):
         reasons = questions.host_reasons(self._host, self._index, self._data)
         found = False
         for field in self.query(Field):
-            reason = reasons.get(field.question.path)
+            reason = reasons.get(field.question.path) if field.display else None
             if only_typed and not field.text.strip():
                 reason = None
             field.complain(reason)
@@ -205,7 +217,8 @@ class HostDialog(Dialog[questions.Data | None]):
     def action_done(self) -> None:
         """Keep the host, unless something is wrong with it."""
         for field in self.query(Field):
-            field.question.store(self._host, field.text)
+            if field.display:
+                field.question.store(self._host, field.text)
         if not self._complain(only_typed=False):
             self.dismiss(self._host)
 

@@ -15,9 +15,10 @@ from textual.widgets.tree import TreeNode
 from harbor_wizard import show
 from harbor_wizard.errors import HarborWizardError
 from harbor_wizard.files import write_atomically
+from harbor_wizard.notes import notes
 from harbor_wizard.plan import Plan
 from harbor_wizard.screens.base import WizardScreen
-from harbor_wizard.screens.dialogs import AskDialog
+from harbor_wizard.screens.dialogs import AskDialog, HelpDialog
 from harbor_wizard.screens.widgets import cell
 from harbor_wizard.step import Step
 
@@ -55,13 +56,15 @@ class PreviewScreen(WizardScreen):
         "Each step looks first whether it is so already, and is left out then.\n"
         "r rehearses all of it with simulated hosts: nothing is touched. Ctrl+N runs it, after "
         "the cluster's name was typed. / finds, f finds the next one, e writes the plan to a file "
-        "in the session's folder. Tab goes to the text, where the arrows scroll."
+        "in the session's folder, n shows what to know of the cluster. Tab goes to the text, "
+        "where the arrows scroll."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "rehearse", "Rehearse"),
         Binding("e", "export", "Export"),
         Binding("slash", "find", "Find"),
         Binding("f", "find_next", "Next", show=False),
+        Binding("n", "notes", "To know", show=False),
     ]
 
     def __init__(self) -> None:
@@ -80,9 +83,10 @@ class PreviewScreen(WizardScreen):
     def body(self) -> ComposeResult:
         """Lay it out."""
         plan = self._plan()
-        yield Static(
-            show.counts(plan) if plan else f"✗ {self._error}", markup=False, classes="title"
-        )
+        counted = show.counts(plan) if plan else f"✗ {self._error}"
+        if plan and notes(plan.cluster):
+            counted += f" · {len(notes(plan.cluster))} to know: n"
+        yield Static(counted, markup=False, classes="title")
         with Horizontal():
             tree: Tree[Step] = Tree(cell("hosts"), id="steps")
             tree.show_root = False
@@ -141,6 +145,13 @@ class PreviewScreen(WizardScreen):
         """Run it with simulated hosts."""
         if self.closed() is None:
             self.wizard.begin(rehearsal=True)
+
+    def action_notes(self) -> None:
+        """Show what to know of the cluster."""
+        plan = self._plan()
+        if plan is not None:
+            said = "\n".join(f"! {one}" for one in notes(plan.cluster))
+            self.app.push_screen(HelpDialog("To know", said or "There is nothing to know of it."))
 
     def action_export(self) -> None:
         """Write the plan to a file."""

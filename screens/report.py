@@ -11,6 +11,7 @@ from textual.widgets import Static
 from harbor_wizard import report
 from harbor_wizard.engine.runner import Outcome
 from harbor_wizard.files import write_atomically
+from harbor_wizard.notes import notes
 from harbor_wizard.output import human_seconds
 from harbor_wizard.plan import Plan
 from harbor_wizard.screens.base import WizardScreen
@@ -43,6 +44,9 @@ def told(session: Session, plan: Plan, outcome: Outcome, *, rehearsal: bool) -> 
         would = "would be" if rehearsal else "is"
         first, *others = report.first_use(session, plan.cluster)
         lines += [first.replace(" is at ", f" {would} at "), *others, ""]
+    said = notes(plan.cluster)
+    if said:
+        lines += ["To know", *(f"  ! {one}" for one in said), ""]
     lines += [f"Logs       {session.logs}", ""]
     if rehearsal:
         lines += ["Next", "  go back to the preview (Esc) and run it for real"]
@@ -55,7 +59,9 @@ def told(session: Session, plan: Plan, outcome: Outcome, *, rehearsal: bool) -> 
             f"  prove it: harbor-wizard verify {session.name}",
             f"  keep a copy of {session.store.path} and its passphrase",
             "  change the admin's password in Harbor",
-            "  back up the database and the image store: they are shared, not redundant here",
+            "  back up the database and the image store: they are shared, not redundant here"
+            if plan.cluster.shares_state
+            else "  back up each Harbor's data volume: a deletion is replicated as fast as a push",
         ]  # fmt: skip
     return "\n".join(lines)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
+from textual.containers import VerticalScroll
 from textual.widgets import DataTable, Static
 
 from harbor_wizard import questions
@@ -32,8 +33,10 @@ def rows(work: Work) -> list[tuple[str, str, str, str, str]]:
 
 def told(host: dict[str, Any]) -> str:
     """Return a host in one line."""
-    roles = ", ".join(map(str, host.get("roles") or []))
-    parts = (roles, host.get("address"), host.get("interface"), host.get("platform"))
+    listed = host.get("roles")
+    roles = ", ".join(map(str, listed)) if isinstance(listed, list) else ""
+    parts = (roles, host.get("address"), host.get("public_name"), host.get("interface"),
+             host.get("platform"))  # fmt: skip
     return " ".join(str(part) for part in parts if part)
 
 
@@ -58,12 +61,20 @@ class ReviewScreen(WizardScreen):
     STEP = "Review"
     HELP = (
         "All answers, and where each came from. Enter goes to where the one under the cursor is "
-        "answered; Ctrl+N there comes back here. Nothing has been changed on any host yet."
+        "answered; Ctrl+N there comes back here. Nothing has been changed on any host yet.\n"
+        "Below are lines to know before a run: ! is a warning or a limit of what was chosen, ✗ is "
+        "what no run can go on with. Tab goes there, and the arrows scroll."
     )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._wrong: list[str] = []
 
     def body(self) -> ComposeResult:
         """Lay it out."""
         yield DataTable(cursor_type="row", id="review")
+        with VerticalScroll(id="notes"):
+            yield Static("", markup=False, id="noted")
 
     def on_mount(self) -> None:
         """Fill the table."""
@@ -75,12 +86,28 @@ class ReviewScreen(WizardScreen):
             bad = any(one == path or one.startswith(f"{path}.") for one in wrong)
             table.add_row(cell(f"{'✗ ' if bad else ''}{label}"), cell(value), cell(origin))
         table.focus()
-        say(self.query_one("#about", Static), "Enter goes to where it is answered, and back here")
+        self._tell()
+
+    def _tell(self) -> None:
+        """Show what is wrong with the files, and what to know of the cluster."""
+        wrong, warnings = self.work.looked_at()
+        self._wrong = wrong
+        lines = [f"✗ {one}" for one in wrong]
+        lines += [f"! {one}" for one in (*warnings, *self.work.notes())]
+        say(self.query_one("#noted", Static), "\n".join(lines))
+        self.query_one("#notes").display = bool(lines)
+        about = "Enter goes to where it is answered, and back here"
+        say(self.query_one("#about", Static),
+            f"{about}; Tab goes to what to know" if lines else about)  # fmt: skip
+        self.refresh_frame()
 
     def closed(self) -> str | None:
         """All has to be right before the plan is made."""
         found = self.work.problems
-        return found[0].sentence(self.work.data) if found else None
+        if found:
+            return found[0].sentence(self.work.data)
+        more = f" (and {len(self._wrong) - 1} more)" if len(self._wrong) > 1 else ""
+        return f"{self._wrong[0]}{more}" if self._wrong else None
 
     @on(DataTable.RowSelected)
     def _go(self, event: DataTable.RowSelected) -> None:

@@ -6,42 +6,34 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
 from textual.widgets import DataTable, Static
 
 from harbor_wizard import questions
 from harbor_wizard.screens.base import WizardScreen
+from harbor_wizard.screens.diagram import diagram
 from harbor_wizard.screens.dialogs import ConfirmDialog, HostDialog, PasteDialog
 from harbor_wizard.screens.widgets import Form, cell, say
 
 
-def diagram(data: dict[str, Any], wrong: frozenset[int] = frozenset()) -> list[str]:
-    """Return the cluster as lines of text: `?` where nothing is yet, ✗ where it is wrong."""
-    hosts = [host for host in data.get("hosts") or [] if isinstance(host, dict)]
-    columns: dict[str, list[str]] = {"balancer": [], "harbor": []}
-    for index, host in enumerate(hosts):
-        name = str(host.get("name") or "?")[:14]
-        mark = " ✗" if index in wrong else ""
-        for role, column in columns.items():
-            if role in (host.get("roles") or []):
-                column.append(f"{name}{mark}")
-    left, right = columns["balancer"] or ["?"], columns["harbor"] or ["?"]
-    virtual = str(questions.get(data, "virtual_address.address") or "?").partition("/")[0][:39]
-    width = max(map(len, left))
-    start = f"clients ─▶ {virtual} ─▶ "
-    rows = max(len(left), len(right))
-    lines = []
-    for at in range(rows):
-        balancer = left[at] if at < len(left) else ""
-        node = right[at] if at < len(right) else ""
-        if rows == 1:
-            joint = "─"
-        else:
-            joint = "┬" if at == 0 else "┴" if at == rows - 1 else "┼" if balancer else "├"
-        link = f"{'─' if balancer else ' '}{joint}{'─▶' if node else '  '}"
-        lines.append(
-            f"{start if at == 0 else ' ' * len(start)}{balancer:<{width}} {link} {node}".rstrip()
-        )
-    return lines
+def roles(host: dict[str, Any]) -> list[str]:
+    """Return a host's roles."""
+    listed = host.get("roles")
+    return [str(one) for one in listed] if isinstance(listed, list) else []
+
+
+def parts(data: dict[str, Any]) -> list[str]:
+    """Return for each host what it is in the solution, in one word or two."""
+    solution, masters = data.get("solution"), 0
+    told = []
+    for host in data.get("hosts") or []:
+        named = roles(host) if isinstance(host, dict) else []
+        if "harbor" in named and solution in ("master-slave", "master-master"):
+            part = "replica" if masters and solution == "master-slave" else "master"
+            named = [part if one == "harbor" else one for one in named]
+            masters += 1
+        told.append(", ".join(named) or "?")
+    return told
 
 
 class HostTable(DataTable[Any]):
@@ -51,6 +43,7 @@ class HostTable(DataTable[Any]):
         Binding("a", "screen.add", "Add", show=False),
         Binding("e", "screen.edit", "Edit", show=False),
         Binding("d", "screen.delete", "Delete", show=False),
+        Binding("u", "screen.up", "Up", show=False),
         Binding("p", "screen.paste", "Paste", show=False),
     ]
 
@@ -68,25 +61,39 @@ class TopologyScreen(WizardScreen):
     STEP = "Topology"
     HELP = (
         "The public name is what clients write in “docker login”; it has to resolve to the "
-        "virtual address, which one of the balancers holds. The router id has to be free on "
-        "that network segment.\n"
-        "In the table of hosts: a adds one, e or Enter edits it, d deletes it, p takes many "
-        "pasted lines at once. Ctrl+O goes to the table."
+        "virtual address, where there is one, else to the first Harbor. The router id has to be "
+        "free on that network segment.\n"
+        "In the table of hosts: a adds one, e or Enter edits it, d deletes it, u moves it up, p "
+        "takes many pasted lines at once. Ctrl+O goes to the table. Of balancers, the first one "
+        "holds the virtual address; of Harbors, the first one is the master, where there is one.\n"
+        "Active-standby takes two Harbors and no balancer; before a master and its replicas, or "
+        "before two masters, balancers can stand, but need not."
     )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+o", "hosts", "Hosts")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._own = False
+        self._rows: list[list[str]] = []
 
     def body(self) -> ComposeResult:
         """Lay it out."""
         asked = tuple(q for q in questions.QUESTIONS if q.section == "topology")
-        yield Form(self.work, asked)
-        yield Static("Hosts: a add, e edit, d delete, p paste many", markup=False, classes="title")
+        with VerticalScroll(can_focus=False, id="topology-form"):
+            yield Form(self.work, asked)
+        yield Static(
+            "Hosts: a add, e edit, d delete, u up, p paste many", markup=False, classes="title"
+        )
         yield HostTable(cursor_type="row", id="hosts")
         yield Static("", markup=False, id="diagram")
 
     def on_mount(self) -> None:
         """Fill the table."""
         table = self.query_one(HostTable)
-        table.add_columns("name", "roles", "address", "interface", "system")
+        own = self.work.data.get("solution") in ("master-slave", "master-master")
+        titles = ["name", "role", "address", *(["own name"] if own else []), "interface", "system"]
+        table.add_columns(*titles)
+        self._own = own
         self._fill()
 
     @property
@@ -104,29 +111,33 @@ class TopologyScreen(WizardScreen):
     def _fill(self) -> None:
         table = self.query_one(HostTable)
         at = table.cursor_row
-        table.clear()
-        wrong = self._wrong()
+        wrong, told = self._wrong(), parts({**self.work.data, "hosts": self._hosts})
+        rows = []
         for index, host in enumerate(self._hosts):
-            mark = "✗ " if index in wrong else ""
-            table.add_row(
-                cell(f"{mark}{host.get('name', '?')}"),
-                cell(", ".join(map(str, host.get("roles") or [])) or "?"),
-                cell(str(host.get("address", "?"))),
-                cell(str(host.get("interface", "-"))),
-                cell(str(host.get("platform", "find out"))),
-            )
+            own = [str(host.get("public_name", "-"))] if self._own else []
+            rows.append([
+                f"{'✗ ' if index in wrong else ''}{host.get('name', '?')}", told[index],
+                str(host.get("address", "?")), *own, str(host.get("interface", "-")),
+                str(host.get("platform", "find out")),
+            ])  # fmt: skip
+        self._draw()
+        if rows == self._rows:
+            return
+        self._rows = rows
+        table.clear()
+        for row in rows:
+            table.add_row(*map(cell, row))
         if self._hosts:
             table.move_cursor(row=min(at, len(self._hosts) - 1))
-        self._draw()
 
     def _draw(self) -> None:
         lines = diagram(self.work.data, self._wrong())
         say(self.query_one("#diagram", Static), "\n".join(lines))
 
     def answers_changed(self) -> None:
-        """Draw the diagram, too."""
+        """Draw the hosts and the diagram, too: both follow from the answers."""
         super().answers_changed()
-        self._draw()
+        self._fill()
 
     def enter(self, path: str) -> None:
         """Put the cursor into a field or into the table."""
@@ -144,24 +155,34 @@ class TopologyScreen(WizardScreen):
         self.action_edit()
 
     def _keep(self, hosts: list[dict[str, Any]]) -> None:
-        self.work.data["hosts"] = hosts
-        self.work.changed()
+        self.work.keep_hosts(hosts)
+        self.query_one(Form).follow()
         self.answers_changed()
-        self._fill()
         self.query_one(HostTable).focus()
 
     def action_add(self) -> None:
         """Add a host."""
-        hosts = self._hosts
-        balancers = sum("balancer" in (host.get("roles") or []) for host in hosts)
-        kind = "balancer" if balancers < 2 else "harbor"
-        number = sum(kind in (host.get("roles") or []) for host in hosts) + 1
-        new: dict[str, Any] = {
-            "name": f"{'lb' if kind == 'balancer' else 'harbor'}-{number}", "roles": [kind],
-        }  # fmt: skip
-        if kind == "balancer":
+        hosts, data = self._hosts, self.work.data
+        active, standby = (data.get("solution") == one for one in ("active-active",
+                                                                   "active-standby"))  # fmt: skip
+        existing = questions.get(data, "balancer.type") == "existing"
+        balancers = sum("balancer" in roles(host) for host in hosts)
+        kind = "balancer" if active and not existing and balancers < 2 else "harbor"
+        word = "lb" if kind == "balancer" else "harbor"
+        names = {host.get("name") for host in hosts}
+        number = next(n for n in range(1, len(hosts) + 2) if f"{word}-{n}" not in names)
+        new: dict[str, Any] = {"name": f"{word}-{number}", "roles": [kind]}
+        if kind == "balancer" or standby:
             new["interface"] = "eth0"
         self._edit(new, len(hosts))
+
+    def action_up(self) -> None:
+        """Move the host under the cursor up: the first of its role comes first in many ways."""
+        hosts, at = self._hosts, self.query_one(HostTable).cursor_row
+        if 0 < at < len(hosts):
+            hosts[at - 1], hosts[at] = hosts[at], hosts[at - 1]
+            self._keep(hosts)
+            self.query_one(HostTable).move_cursor(row=at - 1)
 
     def action_edit(self) -> None:
         """Edit the host under the cursor."""
@@ -201,6 +222,7 @@ class TopologyScreen(WizardScreen):
         def pasted(text: str | None) -> None:
             if text:
                 solution = str(self.work.data.get("solution"))
-                self._keep(self._hosts + questions.pasted_hosts(text, solution))
+                existing = questions.get(self.work.data, "balancer.type") == "existing"
+                self._keep(self._hosts + questions.pasted_hosts(text, solution, existing=existing))
 
-        self.app.push_screen(PasteDialog(), pasted)
+        self.app.push_screen(PasteDialog(str(self.work.data.get("solution"))), pasted)

@@ -8,10 +8,11 @@ from typing import Any
 
 import questionary
 
-from harbor_wizard import questions
+from harbor_wizard import questions, run
 from harbor_wizard import session as sessions
-from harbor_wizard.errors import HarborWizardError, Interrupted
-from harbor_wizard.questions import Data, Question
+from harbor_wizard.errors import HarborWizardError, InputError, Interrupted
+from harbor_wizard.notes import notes
+from harbor_wizard.questions import Data, Question, Section
 from harbor_wizard.session import Session
 
 Check = Callable[[str], bool | str]
@@ -49,16 +50,46 @@ def _good_name(name: str) -> bool | str:
 
 def _ask(session: Session, data: Data) -> None:
     session.save_answers(data)
+    aside: Data = {}
     for section in questions.SECTIONS:
-        for question in questions.QUESTIONS:
-            # What is asked depends on the answers before, so it is looked at one by one.
-            if question.section == section and question.kind != "secret" and question.when(data):
-                question.store(data, _answer(question, data, session))
-                session.save_answers(data)
+        given: set[str] = set()
+        _ask_section(section, session, data, aside, given)
         if section == "topology":
-            _ask_hosts(session, data)
-    for problem in questions.problems(data, session.folder):
-        questionary.print(f"! {problem.sentence(data)}")
+            _ask_hosts(session, data, aside)
+            # Hosts bring questions with them: balancers want a virtual address, for example.
+            _ask_section(section, session, data, aside, given)
+    found = questions.problems(data, session.folder)
+    for problem in found:
+        questionary.print(f"✗ {problem.sentence(data)}")
+    if not found:
+        _tell(session)
+
+
+def _ask_section(
+    section: Section, session: Session, data: Data, aside: Data, given: set[str]
+) -> None:
+    """Ask a section's questions but those that were `given` an answer just before."""
+    for question in questions.QUESTIONS:
+        # What is asked depends on the answers before, so it is looked at one by one.
+        if question.section != section or question.kind == "secret" or question.key in given:
+            continue
+        if question.when(data):
+            questions.take(question, data, _answer(question, data, session), aside)
+            given.add(question.key)
+            session.save_answers(data)
+
+
+def _tell(session: Session) -> None:
+    """Say what to know of the cluster, and what is wrong with the files."""
+    cluster = session.cluster()
+    try:
+        warnings = run.precheck(session, cluster)
+    except InputError as error:
+        warnings = []
+        for line in str(error).splitlines():
+            questionary.print(f"✗ {line}")
+    for line in (*warnings, *notes(cluster)):
+        questionary.print(f"! {line}")
 
 
 def _answer(question: Question, data: Data, session: Session) -> str:
@@ -82,7 +113,7 @@ def _choices(question: Question) -> list[questionary.Choice]:
     return [questionary.Choice(word) for word in question.choices]
 
 
-def _ask_hosts(session: Session, data: Data) -> None:
+def _ask_hosts(session: Session, data: Data, aside: Data) -> None:
     """Ask about hosts, one after the other, until there are no more."""
     hosts: list[Data] = data.setdefault("hosts", [])
     for host in hosts:
@@ -91,6 +122,7 @@ def _ask_hosts(session: Session, data: Data) -> None:
     while more:
         host = _ask_host(len(hosts), data)
         hosts.append(host)
+        questions.fit(data, aside)
         session.save_answers(data)
         enough = questions.reason_at("hosts", questions.problems(data)) is None
         more = questionary.confirm("Add another host?", default=not enough).unsafe_ask()
@@ -98,7 +130,9 @@ def _ask_hosts(session: Session, data: Data) -> None:
 
 def _ask_host(index: int, data: Data) -> Data:
     host: Data = {}
-    for question in questions.HOST_QUESTIONS:
+    for question in questions.host_questions(data):
+        if not question.when(host):
+            continue
         about = f"Host {index + 1}, {question.label.lower()} – {question.help}:"
         answer: Any
         if question.choices:

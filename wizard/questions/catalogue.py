@@ -175,7 +175,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("redis", "services", "Redis is", "one host, or found by Redis Sentinel", "choice",
              "one host", choices=("one host", "sentinel"), read=redis_kind,
              write=set_redis_kind,
-             when=lambda data: line_of(data) >= (2, 1) and existing_state(data)
+             when=lambda data: (line_of(data) >= (2, 1) and existing_state(data))
              or has_sentinel(data)),
     of(Redis, "redis.host", "services", "Redis host", when=one_redis),
     of(Redis, "redis.port", "services", "Redis port", number=True, when=one_redis),

@@ -28,13 +28,17 @@ def host_reasons(host: Data, index: int, data: Data) -> dict[str, str]:
     return found
 
 
-def pasted_hosts(text: str, solution: str = "active-active") -> list[Data]:
+def pasted_hosts(
+    text: str, solution: str = "active-active", *, existing: bool = False
+) -> list[Data]:
     """Return hosts for pasted lines, each `name address` or an address alone.
 
     A name that begins with lb, bal, ha, proxy or vip makes a balancer; without names, the first
-    two are balancers where the solution cannot do without.
+    two are balancers where the solution cannot do without. With active-standby, and with a
+    balancer that is `existing`, there are none.
     """
-    nameless = 2 if solution == "active-active" else 0
+    without = existing or solution == "active-standby"
+    nameless = 2 if solution == "active-active" and not existing else 0
     hosts: list[Data] = []
     for line in text.splitlines():
         words = line.replace(",", " ").replace(";", " ").split()
@@ -43,7 +47,7 @@ def pasted_hosts(text: str, solution: str = "active-active") -> list[Data]:
         address = next((word for word in words if re.fullmatch(r"[0-9.]+|.*:.*", word)), words[-1])
         name = next((word.lower() for word in words if word != address), "")
         named = bool(re.match(r"lb|bal|haproxy|proxy|vip", name))
-        balancer = named if name else len(hosts) < nameless
+        balancer = named and not without if name else len(hosts) < nameless
         same = sum((h["roles"] == ["balancer"]) == balancer for h in hosts) + 1
         host: Data = {
             "name": name or (f"lb-{same}" if balancer else f"harbor-{same}"),
