@@ -209,7 +209,8 @@ class Cluster(Part):
         # The containers are those of Harbor's own images, which have this user and database.
         legacy = find(self.release).uses_mariadb
         return Database(host=self.services_host.address, name="registry",
-                        user="root" if legacy else "postgres")  # fmt: skip
+                        user="root" if legacy else "postgres",
+                        password="secret:harbor_database_password")  # fmt: skip  # noqa: S106
 
     @property
     def database_port(self) -> int:
@@ -223,7 +224,7 @@ class Cluster(Part):
         """The Redis that the nodes use; None where each Harbor brings its own."""
         if self.redis is not None or self.services_host is None:
             return self.redis
-        return Redis(host=self.services_host.address, password="secret:redis_password")  # noqa: S106
+        return Redis(host=self.services_host.address, password="secret:harbor_redis_password")  # noqa: S106
 
     def _with(self, role: Role) -> tuple[Host, ...]:
         return tuple(host for host in self.hosts if role in host.roles)
