@@ -90,7 +90,7 @@ def _standby(virtual: str, nodes: list[str]) -> list[str]:
     lines = [f"{start}{'┬' if len(nodes) > 1 else '─'}─▶ {nodes[0]} (active)"]
     for at, node in enumerate(nodes[1:], 2):
         lines.append(f"{blank}{'└' if at == len(nodes) else '├'}┄▶ {node} (standby)")
-    return _wide(lines)
+    return lines
 
 
 def _slaves(front: list[str], nodes: list[str]) -> list[str]:

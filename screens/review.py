@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.cells import cell_len, set_cell_size
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -82,9 +83,11 @@ class ReviewScreen(WizardScreen):
         table = self.query_one(DataTable)
         table.add_columns("field", "value", "from")
         wrong = {one.path for one in self.work.problems}
+        room = max(20, self.app.size.width - 47)  # so that where it came from is seen, too
         for _, path, label, value, origin in self._rows:
             bad = any(one == path or one.startswith(f"{path}.") for one in wrong)
-            table.add_row(cell(f"{'✗ ' if bad else ''}{label}"), cell(value), cell(origin))
+            shown = value if cell_len(value) <= room else set_cell_size(value, room - 1) + "…"
+            table.add_row(cell(f"{'✗ ' if bad else ''}{label}"), cell(shown), cell(origin))
         table.focus()
         self._tell()
 
