@@ -155,14 +155,24 @@ def cluster(**more: Any) -> Cluster:
 
 def steps(made: Cluster) -> list[Step]:
     """Return the steps that call the API, in their order."""
-    return [step for step in make_plan(made).steps if step.component == "replication"]
+    return [step for step in make_plan(made).steps if step.component == "replication" and step.file is None]
+
+
+def on_a_host(command: Command, values: SecretValues, there: str) -> str:
+    """Return a step's script with the functions that it reads on a host, and where Harbor is."""
+    functions = make_plan(cluster()).step("harbor-1/replication/api").file
+    assert functions is not None
+    script = command.script.raw(values)
+    assert f". {functions.path}\n" in script
+    script = script.replace(f". {functions.path}\n", functions.content.raw(values))
+    return re.sub(r"http://10\.0\.0\.1\d", there, script)
 
 
 def run(command: Command, there: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a step's script as on a host, but for where its Harbor is."""
     values = SecretValues({"harbor_admin_password": SECRETS["harbor_admin_password"],
                            "replication_harbor_1_to_harbor_2": SECRETS["robot"]}, {})  # fmt: skip
-    script = re.sub(r"http://10\.0\.0\.1\d", there, command.script.raw(values))
+    script = on_a_host(command, values, there)
     assert command.input is not None
     # What a host shows of its processes: the arguments of curl and jq.
     for name in ("curl", "jq"):
@@ -245,7 +255,7 @@ def test_a_wrong_password_is_told_with_harbors_answer(harbor: tuple[Harbor, str]
         command = robot.apply
         values = SecretValues({"harbor_admin_password": kept, "replication_harbor_1_to_harbor_2": "x"}, {})
         assert command.input is not None
-        script = re.sub(r"http://10\.0\.0\.1\d", there, command.script.raw(values))
+        script = on_a_host(command, values, there)
         done = subprocess.run(["sh", "-c", script], input=command.input.raw(values), capture_output=True,
                               text=True, timeout=30)  # fmt: skip
     finally:

@@ -15,11 +15,14 @@ from harbor_wizard import certificates
 from harbor_wizard.components.packages import install
 from harbor_wizard.model.cluster import Cluster, Host, Replication, Solution
 from harbor_wizard.releases import find
+from harbor_wizard.render import render
 from harbor_wizard.secrets import of_host, reference, secret
 from harbor_wizard.step import Step, command, file, quote
 from harbor_wizard.text import Hole, Text
 
 _CA = "/var/lib/harbor-wizard/tls/ca.crt"
+_API = "/usr/local/lib/harbor-wizard/harbor-api"
+_READ = f". {_API}\n"
 
 # What is called: method, path, and the fields that are sent.
 CALLS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -149,40 +152,14 @@ def tools(cluster: Cluster, host: Host) -> Iterator[Step]:
     if authority is not None:
         yield file(host.name, "replication/ca", _CA, Text((authority,)),
                    "the certificates of the other Harbors are checked against it")  # fmt: skip
-
-
-def _api(cluster: Cluster, host: Host) -> str:
-    """Return shell functions that call the Harbor of a host from itself.
-
-    The first line of standard input is the admin's password, the second one the robot's secret.
-    Neither is ever an argument: curl reads its login and its data from a pipe, jq the secret
-    from its input.
-    """
-    name = cluster.name_of(host)
-    port = 443 if cluster.node_tls else 80
-    options = [f"--resolve {quote(f'{name}:{port}:127.0.0.1')}"]
-    if certificates.hole_ca(cluster) is not None:
-        options.append(f"--cacert {_CA}")
-    url = quote(f"{cluster.url_of(host)}/api/v2.0")
-    return f"""
-IFS= read -r admin
-IFS= read -r robot_secret
-login() {{ printf '%s:%s' "$1" "$2" | base64 -w0; }}
-# token method path [body]: prints the answer; what is not 2xx is an error in Harbor's own words.
-as() {{
-  said=$({{
-    printf 'header = "Authorization: Basic %s"\n' "$1"
-    [ -z "${{4:-}}" ] || printf '%s' "$4" | jq -Rsr '"data-binary = " + tojson'
-  }} | curl -sS --max-time 60 {" ".join(options)} --config - -X "$2" -w '\n%{{http_code}}' \
-    -H 'Content-Type: application/json' {url}"$3")
-  case $(printf '%s\n' "$said" | tail -n 1) in
-  2??) printf '%s\n' "$said" | sed '$d' ;;
-  *) printf '%s %s: %s\n' "$2" "$3" "$said" | tr '\n' ' ' >&2; return 1 ;;
-  esac
-}}
-api() {{ as "$(login admin "$admin")" "$@"; }}
-field() {{ printf '%s' "$2" | jq -r "$1"; }}
-"""
+    name, port = cluster.name_of(host), 443 if cluster.node_tls else 80
+    yield file(
+        host.name, "replication/api", _API,
+        render("replication/harbor-api", cluster=cluster, ca=_CA if authority is not None else "",
+               resolve=quote(f"{name}:{port}:127.0.0.1"),
+               url=quote(f"{cluster.url_of(host)}/api/v2.0")),
+        "the calls of Harbor's API are made with these functions",
+    )  # fmt: skip
 
 
 def _sent(cluster: Cluster, wire: Wire) -> Text:
@@ -207,11 +184,11 @@ robot=$(api GET '/robots?page_size=100' | jq -r --arg suffix {quote("$" + wire.r
         host.name, f"replication/robot-{wire.source.name}", f"robot account {wire.robot}",
         "replication logs in with an account of its own, which may do nothing else",
         sent=_sent(cluster, wire),
-        check=f"""{_api(cluster, host)}{find_it}
+        check=f"""{_READ}{find_it}
 [ -n "$robot" ]
 as "$(login "${{robot#* }}" "$robot_secret")" GET '/projects?page_size=1' >/dev/null 2>&1
 """,
-        apply=f"""{_api(cluster, host)}{find_it}
+        apply=f"""{_READ}{find_it}
 if [ -z "$robot" ]; then
   api POST /robots {quote(body)} >/dev/null
   {find_it.strip()}
@@ -241,13 +218,13 @@ body() {{
         host.name, f"replication/endpoint-{wire.target.name}", f"registry endpoint {url}",
         f"this is where {wire.source.name} replicates to",
         sent=_sent(cluster, wire),
-        check=f"""{_api(cluster, host)}{find_it}
+        check=f"""{_READ}{find_it}
 [ -n "$endpoint" ]
 [ "$(field .url "$endpoint")" = {quote(url)} ]
 [ "$(field .credential.access_key "$endpoint")" = {quote(key)} ]
 api POST /registries/ping "{{\\"id\\": $endpoint_id}}" >/dev/null
 """,
-        apply=f"""{_api(cluster, host)}{build}{find_it}
+        apply=f"""{_READ}{build}{find_it}
 if [ -z "$endpoint" ]; then
   api POST /registries "$(body '{{name: $name, type: "harbor", url: $url, insecure: false,
     description: "Made by harbor-wizard",
@@ -266,8 +243,7 @@ fi
 def _find(what: str, path: str, wire: Wire) -> str:
     """Return the script that looks for what has the wire's name, and sets $what and $what_id."""
     return f"""
-{what}=$(api GET '{path}?page_size=100' |
-  jq -c --arg name {quote(wire.name)} '[.[] | select(.name == $name)][0] // empty')
+{what}=$(named {path} {quote(wire.name)})
 {what}_id=$(field .id "${what}")
 """
 
@@ -290,14 +266,14 @@ and ([$is.filters[] | {type, value}] | sort) == ([$wanted.filters[] | {type, val
         "what is pushed here from now on goes there at once"
         + (", and so does a deletion" if cluster.replication.deletion else ""),
         sent=_sent(cluster, wire),
-        check=f"""{_api(cluster, host)}{_find("policy", "/replication/policies", wire)}
+        check=f"""{_READ}{_find("policy", "/replication/policies", wire)}
 [ -n "$policy" ]
 printf '%s' "$policy" | jq -e --argjson wanted {quote(json.dumps(compared))} \\
   '{same.strip()}' >/dev/null
 printf '%s' "$policy" | jq -e '{deletes}' >/dev/null
 [ "$(field .dest_registry.name "$policy")" = {quote(wire.name)} ]
 """,
-        apply=f"""{_api(cluster, host)}{_find("policy", "/replication/policies", wire)}
+        apply=f"""{_READ}{_find("policy", "/replication/policies", wire)}
 {_find("endpoint", "/registries", wire).strip()}
 body=$(printf '%s' {quote(json.dumps(wanted))} |
   jq -c --argjson id "$endpoint_id" '. + {{dest_registry: {{id: $id}}}}')
@@ -322,12 +298,12 @@ def _first(cluster: Cluster, wire: Wire) -> Step:
         host.name, f"replication/first-{target}", f"first replication to {target}",
         "events replicate what comes from now on; what is there already comes by this",
         sent=_sent(cluster, wire),
-        check=f"""{_api(cluster, host)}{_find("policy", "/replication/policies", wire)}
+        check=f"""{_READ}{_find("policy", "/replication/policies", wire)}
 [ -n "$policy" ]
 done=$(api GET "{of_policy}&status=Succeed&page_size=1")
 [ "$(field length "$done")" -gt 0 ]
 """,
-        apply=f"""{_api(cluster, host)}{_find("policy", "/replication/policies", wire)}
+        apply=f"""{_READ}{_find("policy", "/replication/policies", wire)}
 latest() {{ api GET "{of_policy}&page_size=100" | jq -c 'max_by(.id) // empty'; }}
 state=$(latest)
 if [ -z "$state" ] || [ "$(field .status "$state")" != InProgress ]; then
