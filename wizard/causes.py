@@ -15,6 +15,8 @@ _KNOWN: tuple[tuple[str, str], ...] = (
      "another program has the port: find it with “ss -ltnp”"),
     (r"cannot connect to the docker daemon", "Docker does not run; “journalctl -u docker” tells"),
     (r"password authentication failed", "the database refuses the user or password"),
+    (r"(get|post|put|patch) /\S+: .*\bunauthorized\b",
+     "Harbor refuses the admin's password: where it was changed there, give the present one"),
     (r"wrongpass|noauth authentication required", "Redis refuses the password"),
     (r"unexpected eof|not in gzip format|invalid tar header|unexpected end of file",
      "the installer is damaged or cut off: compare its checksum with the release's"),

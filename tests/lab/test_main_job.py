@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 
 from harbor_wizard import secrets, session
+from harbor_wizard.components import balancer
 from harbor_wizard.lab.layout import VIRTUAL_ADDRESS
+from harbor_wizard.model import load
 from harbor_wizard.text import Masker
 
 from .client import Client
@@ -153,6 +155,33 @@ def test_a_real_client_logs_in_pushes_and_pulls(operator: Operator, client: Clie
     there = f"{VIRTUAL_ADDRESS}/library/real:v1"
     assert client.push(there) == ""
     assert client.pull(there) == ""
+
+
+def test_a_balancer_of_the_site_is_looked_at_from_a_node(operator: Operator) -> None:
+    data = load.read(EXAMPLE)
+    data["balancer"] = {"type": "existing"}
+    data["hosts"] = [host for host in data["hosts"] if "harbor" in host["roles"]]
+    node = operator.lab.hosts["harbor-1"]
+
+    def look(data: dict[str, Any]) -> list[str]:
+        """Return what a node says of each look that is not well."""
+        cluster = load.parse(data, "test")
+        said = []
+        for step in balancer.steps(cluster, cluster.nodes[0]):
+            script = f"({step.check.script.masked()}) 2>&1 || echo NOT SO"
+            answer = node.run(["sh"], input=script)
+            if "NOT SO" in answer:
+                said.append(answer)
+        return said
+
+    # The balancers of this cluster stand for one that the site has.
+    assert look(data) == []
+    # One that does not serve what the cluster file says is told what it has to be set to.
+    first, second = look({**data, "tls": {"mode": "none"}})
+    for answer in (first, second):
+        assert "the balancer has to be set to this" in answer
+        assert "X-Forwarded-Proto is set to http" in answer
+        assert "10.77.0.11:80, 10.77.0.12:80" in answer
 
 
 @pytest.fixture

@@ -81,7 +81,8 @@ def _fit_tls(data: Data, aside: Data) -> None:
         put(data, _TLS, "passthrough")
     elif mode == "passthrough" and terminates(data):
         # A balancer that sends pushes to the master has to see which requests are pushes.
-        if aside.pop(_TLS, None) == "terminate" or data.get("solution") == "master-slave":
+        before = aside.pop(_TLS, None)
+        if before == "terminate" or data.get("solution") == "master-slave":
             put(data, _TLS, "terminate")
 
 
