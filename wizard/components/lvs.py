@@ -33,7 +33,11 @@ def director(cluster: Cluster, host: Host) -> Iterator[Step]:
         present="command -v ipvsadm",
     )  # fmt: skip
     yield file(
-        host.name, "lvs/modules", _MODULES, Text.of("ip_vs\nip_vs_sh\n"),
+        host.name, "lvs/modules", _MODULES,
+        Text.of(
+            f"# Written by harbor-wizard for the cluster {cluster.name}. It will be overwritten.\n"
+            "ip_vs\nip_vs_sh\n"
+        ),
         "the kernel balances from its first second after a boot",
     )  # fmt: skip
     yield command(

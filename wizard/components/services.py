@@ -25,17 +25,18 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
     database, redis, release = cluster.used_database, cluster.used_redis, find(cluster.release)
     if database is None or redis is None or redis.password is None:
         return
+    head = f"# Written by harbor-wizard for the cluster {cluster.name}. It will be overwritten.\n"
     variable = "MYSQL_ROOT_PASSWORD" if release.uses_mariadb else "POSTGRES_PASSWORD"
     # The containers' own users read these: the database's and Redis' is 999.
     yield file(
         host.name, "services/database.env", f"{HOME}/database.env",
-        Text((f"{variable}=", reference(database.password), "\n")),
+        Text((f"{head}{variable}=", reference(database.password), "\n")),
         "the image takes the first password of its superuser from there", mode=0o600,
     )  # fmt: skip
     yield file(
         host.name, "services/redis.conf", f"{HOME}/redis.conf",
-        Text(("bind 0.0.0.0\ndir /var/lib/redis\nappendonly yes\nmaxmemory-policy noeviction\n"
-              "requirepass ", reference(redis.password), "\n")),
+        Text((f"{head}bind 0.0.0.0\ndir /var/lib/redis\nappendonly yes\n"
+              "maxmemory-policy noeviction\nrequirepass ", reference(redis.password), "\n")),
         "Redis asks for a password, and keeps its data", mode=0o600, owner="999:999",
     )  # fmt: skip
     yield file(
