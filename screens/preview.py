@@ -19,7 +19,7 @@ from harbor_wizard.notes import notes
 from harbor_wizard.plan import Plan
 from harbor_wizard.screens.base import WizardScreen
 from harbor_wizard.screens.dialogs import AskDialog, HelpDialog
-from harbor_wizard.screens.widgets import cell
+from harbor_wizard.screens.widgets import cell, say
 from harbor_wizard.step import Step
 
 
@@ -83,10 +83,9 @@ class PreviewScreen(WizardScreen):
     def body(self) -> ComposeResult:
         """Lay it out."""
         plan = self._plan()
-        counted = show.counts(plan) if plan else f"✗ {self._error}"
-        if plan and notes(plan.cluster):
-            counted += f" · {len(notes(plan.cluster))} to know: n"
-        yield Static(counted, markup=False, classes="title")
+        yield Static(
+            show.counts(plan) if plan else f"✗ {self._error}", markup=False, classes="title"
+        )
         with Horizontal():
             tree: Tree[Step] = Tree(cell("hosts"), id="steps")
             tree.show_root = False
@@ -113,13 +112,17 @@ class PreviewScreen(WizardScreen):
         self.call_after_refresh(tree.move_cursor, self._leaves[0])
         buttons = self.query_one("#next", Button)
         buttons.label = Content(f"Run {len(plan.steps)} steps…")
-        self.query_one("#reason", Static).update("r rehearses it: no host is touched")
+        self.refresh_frame()
 
     def refresh_frame(self) -> None:
         """Keep the hint beside Next."""
         super().refresh_frame()
-        if self.closed() is None:
-            self.query_one("#reason", Static).update("r rehearses it: no host is touched")
+        plan = self._plan()
+        if plan is not None:
+            hint = "r rehearses it: no host is touched"
+            known = len(notes(plan.cluster))
+            say(self.query_one("#reason", Static),
+                f"{hint}\nn shows {known} to know" if known else hint)  # fmt: skip
 
     def closed(self) -> str | None:
         """There is no run without a plan."""

@@ -36,32 +36,37 @@ ABOUT: dict[Solution, About] = {
         "Active-active", "n nodes behind two balancers, shared state",
         "clients ─▶ VIP ─▶ lb-1 ─┬─▶ harbor-1 ─┐\n"
         "            ┊     lb-2 ─┴─▶ harbor-2 ─┴─▶ pg · redis · images",
-        "any one balancer, any one Harbor node",
+        "any one balancer of two, any Harbor node but the last",
         "the database, Redis, the storage: yours to protect",
-        "4 hosts, 1 virtual address, PostgreSQL, Redis, storage",
+        "2 nodes or more; 2 balancers with 1 virtual address, or a "
+        "balancer of yours; PostgreSQL, Redis, storage",
     ),
     Solution.ACTIVE_STANDBY: About(
         "Active-standby", "two nodes, one address, shared state",
-        "clients ─▶ VIP ─▶ harbor-1 (active)  ─┐\n"
-        "            ┊     harbor-2 (standby) ─┴─▶ pg · redis · images",
+        "clients ─▶ VIP ─┬─▶ harbor-1 (active)  ─┐\n"
+        "                └┄▶ harbor-2 (standby) ─┴─▶ pg · redis · images",
         "either node, after a short pause",
         "the database, Redis, the storage: yours to protect",
         "2 hosts, 1 virtual address, PostgreSQL, Redis, storage",
     ),
     Solution.MASTER_SLAVE: About(
         "Master-slave", "one takes pushes, replicas serve pulls",
-        "pushes ─▶ master ─▶ replication ─▶ slave-1 ◀─ pulls\n"
-        "                               └─▶ slave-2 ◀─ pulls",
-        "any slave; pulls survive the master",
-        "pushes while the master is down; what is not replicated yet",
-        "2 hosts or more, nothing shared",
+        "pushes ─▶ master ═╦═▶ replica-1 ◀─ pulls\n"
+        "                  ╚═▶ replica-2 ◀─ pulls",
+        "any replica; pulls survive the master",
+        "pushes while the master is down; what is not replicated yet; "
+        "users and settings, which each Harbor has of its own",
+        "2 hosts or more, nothing shared; 1 or 2 balancers if one name "
+        "shall serve pushes and pulls; Harbor 2.2 or later",
     ),
     Solution.MASTER_MASTER: About(
         "Master-master", "two full nodes that replicate both ways",
-        "clients ─▶ harbor-1 ◀─ replication ─▶ harbor-2 ◀─ clients",
+        "clients ─▶ harbor-1 ⇄ harbor-2 ◀─ clients",
         "either node, also a whole site",
-        "what is not replicated yet; the same tag pushed on both sides",
-        "2 hosts, nothing shared",
+        "what is not replicated yet; one tag pushed on both sides at "
+        "once; users and settings, which each Harbor has of its own",
+        "2 hosts, nothing shared; 1 or 2 balancers if one name shall "
+        "lead to both; Harbor 2.2 or later",
     ),
 }  # fmt: skip
 

@@ -102,11 +102,12 @@ class Choice(Static, can_focus=True):
             Content.styled(f"● {one}", "bold") if one == self.value else Content(f"○ {one}")
             for one in self.choices
         ]
-        length = sum(len(word) + 2 for word in words)
-        if length - len(words) > (self.size.width or 48):  # they do not fit even with one blank
+        room = self.size.width or 48
+        length, gaps = sum(map(len, words)), len(words) - 1
+        if length + gaps > room:
             at = self.choices.index(self.value) + 1 if self.value in self.choices else 0
             return Content(f"‹ {self.value} ›  {at} of {len(self.choices)}")
-        return Content(" " * (2 if length < 48 else 1)).join(words)
+        return Content(" " * (2 if length + 2 * gaps <= room else 1)).join(words)
 
     def watch_value(self, value: str) -> None:
         """Draw it again, and tell."""
