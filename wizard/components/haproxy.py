@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harbor_wizard import certificates
-from harbor_wizard.components import probe
+from harbor_wizard.components import probe, service
 from harbor_wizard.components.packages import install
 from harbor_wizard.model.cluster import Cluster, Host, Solution, TlsMode
 from harbor_wizard.platforms import PLATFORMS
@@ -19,8 +19,7 @@ _CONFIG = "/etc/haproxy/haproxy.cfg"
 _CERTIFICATE = "/etc/haproxy/certs/harbor.pem"
 _CA = "/etc/haproxy/certs/ca.pem"
 _SYSCTL = "/etc/sysctl.d/90-harbor-wizard-vip.conf"
-_STAMP = "/var/lib/harbor-wizard/haproxy-loaded"
-_ANSWERS = "timeout 3 bash -c '</dev/tcp/127.0.0.1/8404' 2>/dev/null"
+_TEST = f"haproxy -c -q -f {_CONFIG}"
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
         ),
         "which nodes there are, and when one is healthy",
     )  # fmt: skip
-    yield _service(host, loaded)
+    yield service.loaded(host.name, "haproxy", "HAProxy", test=_TEST, files=loaded)
 
 
 def guard(cluster: Cluster, host: Host, port: int) -> Iterator[Step]:
@@ -113,7 +112,7 @@ def guard(cluster: Cluster, host: Host, port: int) -> Iterator[Step]:
                port=port),
         "people push to the master; its replication is let through, by its address",
     )  # fmt: skip
-    yield _service(host, loaded)
+    yield service.loaded(host.name, "haproxy", "HAProxy", test=_TEST, files=loaded)
 
 
 def _package(cluster: Cluster, host: Host, why: str) -> Step:
@@ -143,29 +142,4 @@ def _nonlocal(cluster: Cluster, host: Host) -> Iterator[Step]:
         "HAProxy is ready before the address arrives",
         check="[ \"$(cat /proc/sys/net/ipv4/ip_nonlocal_bind)\" = 1 ]",
         apply=f"sysctl -q -e -p {_SYSCTL}",
-    )  # fmt: skip
-
-
-def _service(host: Host, loaded: list[str]) -> Step:
-    newer = "\n".join(f"[ {_STAMP} -nt {path} ]" for path in loaded)
-    return command(
-        host.name, "haproxy/service", "check the configuration, then load it",
-        "a configuration that HAProxy refuses never replaces one that works",
-        # A reload that HAProxy could not do leaves the unit active and the old one running, or
-        # none: so it is asked itself.
-        check=f"""
-systemctl is-enabled --quiet haproxy
-{newer}
-{_ANSWERS}
-""",
-        apply=f"""
-haproxy -c -q -f {_CONFIG}
-systemctl enable haproxy
-systemctl reload-or-restart haproxy
-sleep 1
-{_ANSWERS} || systemctl restart haproxy
-mkdir -p /var/lib/harbor-wizard
-touch {_STAMP}
-""",
-        wait=15,
     )  # fmt: skip

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harbor_wizard.components import lvs, probe
+from harbor_wizard.components import lvs, probe, service
 from harbor_wizard.components.packages import install
 from harbor_wizard.model.cluster import BalancerType, Cluster, Host, Solution
 from harbor_wizard.releases import find
 from harbor_wizard.render import render
 from harbor_wizard.secrets import secret
-from harbor_wizard.step import Step, command, file, look
+from harbor_wizard.step import Step, file, look
 
 _CONFIG = "/etc/keepalived/keepalived.conf"
 _SCRIPTS = "/usr/local/lib/harbor-wizard"
-_STAMP = "/var/lib/harbor-wizard/keepalived-loaded"
 
 # The first host has the highest; equal ones would leave the choice to the addresses.
 _HIGHEST_PRIORITY = 150
@@ -59,24 +58,11 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
         ),
         "the virtual address, its priority here, and what has to live for it", mode=0o600,
     )  # fmt: skip
-    newer = "\n".join(f"[ {_STAMP} -nt {path} ]" for path in loaded)
-    yield command(
-        host.name, "keepalived/service", "check the configuration, then load it",
-        "a configuration that keepalived refuses never replaces one that works",
-        check=f"""
-systemctl is-enabled --quiet keepalived
-systemctl is-active --quiet keepalived
-{newer}
-""",
-        apply=f"""
-# In a session of its own: keepalived 2.2 ends its test by a signal to its whole group.
-setsid -w keepalived --config-test -f {_CONFIG}
-systemctl enable keepalived
-systemctl reload-or-restart keepalived
-mkdir -p /var/lib/harbor-wizard
-touch {_STAMP}
-""",
-        wait=15,
+    # In a session of its own: keepalived 2.2 ends its test by a signal to its whole group.
+    yield service.loaded(
+        host.name, "keepalived", "keepalived", files=loaded,
+        test=f"setsid -w keepalived --config-test -f {_CONFIG}",
+        alive="systemctl is-active --quiet keepalived",
     )  # fmt: skip
 
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harbor_wizard import certificates
+from harbor_wizard.components import service
 from harbor_wizard.components.packages import install
 from harbor_wizard.model.cluster import Cluster, Host, TlsMode
 from harbor_wizard.platforms import PLATFORMS
 from harbor_wizard.render import render
-from harbor_wizard.step import Step, command, file
+from harbor_wizard.step import Step, file
 from harbor_wizard.text import Text
 
 _CONFIG = "/etc/nginx/nginx.conf"
 _CERTIFICATE = "/etc/nginx/harbor/harbor.crt"
 _KEY = "/etc/nginx/harbor/harbor.key"
 _CA = "/etc/nginx/harbor/ca.crt"
-_STAMP = "/var/lib/harbor-wizard/nginx-loaded"
-_ANSWERS = "timeout 3 bash -c '</dev/tcp/127.0.0.1/8404' 2>/dev/null"
 
 
 def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
@@ -44,23 +43,5 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
                ca=_CA if authority is not None else PLATFORMS[host.platform].ca_bundle),
         "which Harbors there are, and that a client stays with one of them",
     )  # fmt: skip
-    newer = "\n".join(f"[ {_STAMP} -nt {path} ]" for path in loaded)
-    yield command(
-        host.name, "nginx/service", "check the configuration, then load it",
-        "a configuration that nginx refuses never replaces one that works",
-        check=f"""
-systemctl is-enabled --quiet nginx
-{newer}
-{_ANSWERS}
-""",
-        apply=f"""
-nginx -t -q -c {_CONFIG}
-systemctl enable nginx
-systemctl reload-or-restart nginx
-sleep 1
-{_ANSWERS} || systemctl restart nginx
-mkdir -p /var/lib/harbor-wizard
-touch {_STAMP}
-""",
-        wait=15,
-    )  # fmt: skip
+    test = f"nginx -t -q -c {_CONFIG}"
+    yield service.loaded(host.name, "nginx", "nginx", test=test, files=loaded)
