@@ -138,6 +138,7 @@ class Field(Vertical):
         super().__init__(id=f"field-{question.key}")
         self.question = question
         self._initial = value
+        self._reason: str | None = None
         self._secret = name_of_secret
 
     def compose(self) -> ComposeResult:
@@ -158,13 +159,17 @@ class Field(Vertical):
     @property
     def text(self) -> str:
         """The answer as it stands in the field."""
+        if not self.children:  # it is being laid out
+            return self._initial
         if self.question.choices:
             return self.query_one(Choice).value
         return self.query_one(Line).value
 
     def set(self, text: str) -> None:
         """Put an answer into the field."""
-        if self.question.choices:
+        if not self.children:
+            self._initial = text
+        elif self.question.choices:
             self.query_one(Choice).value = text or self.question.default
         else:
             self.query_one(Line).value = text
@@ -186,12 +191,18 @@ class Field(Vertical):
 
     def complain(self, reason: str | None) -> None:
         """Show what is wrong, or take that away."""
+        if reason == self._reason or not self.children:
+            return
+        self._reason = reason
         why = self.query_one(".why", Static)
         say(why, f"✗ {reason}" if reason else "")
         why.display = bool(reason)
 
     def enter(self) -> None:
         """Put the cursor here."""
+        if not self.children:
+            self.call_after_refresh(self.enter)
+            return
         control: Widget = self.query_one(Choice if self.question.choices else Line)
         control.focus()
 
@@ -212,16 +223,16 @@ class Form(Vertical):
         self._asked = asked
 
     def compose(self) -> ComposeResult:
-        """Lay out a field per question."""
-        data = self._work.data
+        """Lay out a field per question that is asked: the others come when they are."""
         for one in self._asked:
-            if one.kind == "secret":
-                value = self._work.secrets.get(one.secret_name(data), "")
-            else:
-                value = one.answer(data)
-            field = Field(one, value)
-            field.display = one.when(data)
-            yield field
+            if one.when(self._work.data):
+                yield self._field(one)
+
+    def _field(self, question: Question) -> Field:
+        work = self._work
+        if question.kind == "secret":
+            return Field(question, work.secrets.get(question.secret_name(work.data), ""))
+        return Field(question, question.answer(work.data))
 
     @on(Field.Changed)
     def _answered(self, event: Field.Changed) -> None:
@@ -240,13 +251,19 @@ class Form(Vertical):
 
     def follow(self, besides: Field | None = None) -> None:
         """Show the questions that are asked now, with the answers as they are now."""
-        data = self._work.data
-        for field in self.query(Field):
-            question = field.question
-            asked = question.when(data)
-            if asked and field is not besides and question.kind != "secret":
-                field.follow(question.answer(data))
-            field.display = asked
+        data, before = self._work.data, None
+        fields = {field.question.key: field for field in self.query(Field)}
+        for question in self._asked:
+            asked, field = question.when(data), fields.get(question.key)
+            if field is None and asked:
+                field = self._field(question)
+                self.mount(field, before=0 if before is None else None, after=before)
+            elif field is not None:
+                if asked and field is not besides and question.kind != "secret":
+                    field.follow(question.answer(data))
+                if field.display != asked:
+                    field.display = asked
+            before = field or before
 
     def on_descendant_blur(self) -> None:
         """Check what was left."""
