@@ -109,7 +109,8 @@ def guard(cluster: Cluster, host: Host, port: int) -> Iterator[Step]:
     yield file(
         host.name, "haproxy/config", _CONFIG,
         render("haproxy/guard.cfg", cluster=cluster, host=host, master=cluster.nodes[0],
-               port=port),
+               # A bare port is one of IPv4 only.
+               port=port, any="[::]" if ":" in host.address else ""),
         "people push to the master; its replication is let through, by its address",
     )  # fmt: skip
     yield service.loaded(host.name, "haproxy", "HAProxy", test=_TEST, files=loaded)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from harbor_wizard import certificates
 from harbor_wizard.components import service
+from harbor_wizard.components.haproxy import host_port
 from harbor_wizard.components.packages import install
 from harbor_wizard.model.cluster import Cluster, Host, TlsMode
 from harbor_wizard.platforms import PLATFORMS
@@ -39,7 +40,9 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
     yield file(
         host.name, "nginx/config", _CONFIG,
         render("nginx/nginx.conf", cluster=cluster, certificate=_CERTIFICATE, key=_KEY,
-               user=PLATFORMS[host.platform].nginx_user,
+               user=PLATFORMS[host.platform].nginx_user, host_port=host_port,
+               # A bare port is one of IPv4 only.
+               any="[::]:" if ":" in str(cluster.vip) else "",
                ca=_CA if authority is not None else PLATFORMS[host.platform].ca_bundle),
         "which Harbors there are, and that a client stays with one of them",
     )  # fmt: skip
