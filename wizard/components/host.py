@@ -51,6 +51,9 @@ fi
 """
 
 
+_CHECK = "check its address and firewall"
+
+
 def room(cluster: Cluster, host: Host) -> Iterator[Step]:
     """Yield the looks at a Harbor node's disk and at the services that it needs."""
     # The images take about 2 GB unpacked, the installer and its archive another 2 GB.
@@ -74,7 +77,7 @@ done
     tries = "\n".join(
         f"""
 if ! timeout 5 bash -c '</dev/tcp/{name}/{port}' 2>/dev/null; then
-  echo '{what} at {name} port {port} does not answer this node; check its address and firewall' >&2
+  echo {quote(f"{what} at {name} port {port} does not answer this node; {_CHECK}")} >&2
   exit 1
 fi"""
         for what, name, port in endpoints
