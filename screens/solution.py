@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -128,11 +129,15 @@ class SolutionScreen(WizardScreen):
         solution = Solution(str(event.option_id))
         about = ABOUT[solution]
         chosen = self.work.data.get("solution") == solution.value
+        width = max(30, min(self.app.size.width, 110) - 17)  # beside the rail
         mark = "✓ chosen" if chosen else "Enter chooses it"
         self.query_one("#told", Static).update(
             Content(
-                f"{about.title}: {mark}\n\n{about.diagram}\n\n"
-                f"Survives  {about.survives}\nNot       {about.lost}\nNeeds     {about.needs}"
+                f"{about.title}: {mark}\n\n{about.diagram}\n\n" + "\n".join(
+                    textwrap.fill(f"{word:<10}{text}", width, subsequent_indent=" " * 10)
+                    for word, text in (("Survives", about.survives), ("Not", about.lost),
+                                       ("Needs", about.needs))
+                )
             )
         )
 

@@ -131,6 +131,11 @@ class Work:
         """Say whether anything of a section was answered."""
         answered = self.data.get("hosts") if section == "topology" else None
         fresh = questions.fresh(self.session.name)
+        # What follows from the solution and the hosts alone was not answered.
+        fresh.update({key: self.data[key] for key in ("solution", "hosts") if key in self.data})
+        questions.fit(fresh, {})
+        if section == "solution":
+            return bool(self.data.get("solution"))
         return bool(answered) or any(
             one.kind != "secret" and one.answer(self.data) not in ("", one.answer(fresh))
             for one in questions.QUESTIONS

@@ -181,7 +181,7 @@ def test_a_new_user_walks_from_the_first_screen_to_the_report(operator: Operator
         terminal.fill("the offline installer's path", str(lab.root / "harbor-offline-installer-v2.15.2.tgz"))
         terminal.fill("the path of the certificate with", str(lab.root / "tls/registry.crt"))
         terminal.fill("the path of the certificate's private", str(lab.root / "tls/registry.key"))
-        terminal.fill("PostgreSQL's name or address", "10.77.0.31")
+        terminal.fill("the database's name or address", "10.77.0.31")
         terminal.fill("the database user's password", known["database_password"])
         terminal.fill("Redis' name or address", "10.77.0.31")
         for _ in range(10):
