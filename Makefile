@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 LAB_PACKAGES := mmdebstrap systemd-container iproute2 dpkg-dev openssh-client skopeo haproxy keepalived tmux \
   nginx-light libnginx-mod-stream docker-compose curl jq gpg dnf rpm createrepo-c
 
-.PHONY: demo test unit lab-test packages install
+.PHONY: demo test unit slow lab-test packages install
 
 # Plain, not editable: type checkers and users see the same thing.
 install: $(VENV)/ready
@@ -32,10 +32,14 @@ unit: install
 	$(BIN)/mypy -p harbor_wizard
 	$(BIN)/pytest -n auto
 
+# What takes too long for the default run, which is to stay below a minute.
+slow: install
+	$(BIN)/pytest -n auto -m slow
+
 lab-test: install packages
 	$(BIN)/pytest tests/lab -m lab
 
-test: packages unit lab-test
+test: packages unit slow lab-test
 
 demo: install packages
 	@if $(BIN)/python -c 'import sys; from harbor_wizard.lab.requirements import missing; \

@@ -101,6 +101,7 @@ def draft(folder: Path, solution: str, **changes: Any) -> None:
 
 # The walk of active-active is in test_walk.py, by keys alone.
 @pytest.mark.parametrize("solution", SOLUTIONS[1:])
+@pytest.mark.slow
 async def test_from_the_first_screen_to_a_finished_rehearsal(folder: Path, solution: str) -> None:
     app = WizardApp(rehearsal_speed=200)
     async with app.run_test(size=SIZE) as pilot:
@@ -157,6 +158,7 @@ async def test_from_the_first_screen_to_a_finished_rehearsal(folder: Path, solut
     assert sessions.find("prod-eu").answers()["solution"] == solution
 
 
+@pytest.mark.slow
 async def test_what_another_solution_had_comes_back_with_it(folder: Path) -> None:
     draft(folder, "active-active", virtual_address={"address": "10.77.0.10/24", "router_id": 77},
           database={"host": "10.77.0.31"}, redis={"host": "10.77.0.31"},
@@ -201,6 +203,7 @@ async def test_what_another_solution_had_comes_back_with_it(folder: Path) -> Non
         assert field(pilot, "replication.tags").text == "v*"
 
 
+@pytest.mark.slow
 async def test_questions_follow_the_hosts_and_the_balancer(folder: Path) -> None:
     draft(folder, "master-slave")
     app = WizardApp("prod-eu", "topology")
@@ -226,6 +229,7 @@ async def test_questions_follow_the_hosts_and_the_balancer(folder: Path) -> None
 WILD = ("[/b]", "[red]x", "$HOME", "n" * 200, "ｗｉｄｅ漢字漢字漢字漢字")
 
 
+@pytest.mark.slow
 async def test_any_text_is_only_text(folder: Path) -> None:
     hosts = [{"name": one, "roles": ["harbor"], "address": f"[{at}]", "public_name": one,
               "interface": one, "platform": "debian-12"} for at, one in enumerate(WILD)]  # fmt: skip
@@ -251,6 +255,7 @@ async def test_any_text_is_only_text(folder: Path) -> None:
     assert not app.return_code
 
 
+@pytest.mark.slow
 async def test_review_says_what_is_wrong_with_the_certificate(folder: Path) -> None:
     drawn = certificates.draw({}, ["elsewhere.example.com"])
     (folder / "r.crt").write_text(drawn["tls_certificate"])
