@@ -175,6 +175,7 @@ async def test_a_mistake_closes_next_and_says_why(folder: Path) -> None:
         await until(pilot, "Access")
 
 
+@pytest.mark.slow
 async def test_going_back_keeps_the_answers(folder: Path) -> None:
     saved(folder)
     app = WizardApp("prod-eu", "services")
@@ -207,6 +208,7 @@ async def test_going_back_keeps_the_answers(folder: Path) -> None:
     assert not [path for path in files if b"canary-secret-1" in path.read_bytes()]
 
 
+@pytest.mark.slow
 async def test_what_looks_like_markup_is_only_text(folder: Path) -> None:
     data = example()
     data["hosts"][0]["name"] = "[/b]"
@@ -229,6 +231,7 @@ async def test_what_looks_like_markup_is_only_text(folder: Path) -> None:
     assert not app.return_code
 
 
+@pytest.mark.slow
 async def test_small_terminals_and_keys_of_a_run(folder: Path) -> None:
     saved(folder)
     app = WizardApp("prod-eu", "preview", rehearsal_speed=2)
