@@ -265,13 +265,6 @@ def test_a_wrong_password_is_told_with_harbors_answer(harbor: tuple[Harbor, str]
     assert "unauthorized" in done.stderr
 
 
-def test_what_is_said_of_the_calls_is_what_the_api_has() -> None:
-    for method, path, fields in replication.CALLS:
-        fact = FACTS["calls"][path][method]
-        known = FACTS["types"].get(fact.get("body"), {})
-        assert not [field for field in fields if field not in known], f"{method} {path}"
-
-
 @pytest.mark.parametrize(
     ("chosen", "wanted"),
     [

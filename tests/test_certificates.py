@@ -438,7 +438,7 @@ def test_harbors_that_replicate_trust_the_ca_by_a_bundle_before_2_15(
     real = trust.find(cluster.release)
 
     class Older:
-        line, tag = (2, 11), real.tag
+        line, tag, registry_takes_ca = (2, 11), real.tag, False
 
     monkeypatch.setattr(trust, "find", lambda version: Older)
     (step,) = trust.harbor_trusts(alone, alone.nodes[0])

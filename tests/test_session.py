@@ -126,3 +126,29 @@ def test_a_flipped_byte_is_never_believed(tmp_path: Path, at: int, flip: int) ->
     except SessionError:
         return
     assert found == good[: len(found)]
+
+
+def test_sessions_of_the_lab_are_in_the_lab_and_go_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from typer.testing import CliRunner
+
+    from harbor_wizard.lab import cli as lab_cli
+    from harbor_wizard.lab.lab import Lab
+
+    lab = Lab(tmp_path / "lab", tmp_path / "cache")
+    monkeypatch.setattr(lab, "wrap", list)
+    monkeypatch.setattr(lab_cli, "_lab", lambda: lab)
+    monkeypatch.delenv("HARBOR_WIZARD_HOME", raising=False)
+    seen: list[str] = []
+
+    def instead(_program: str, _arguments: list[str], environment: dict[str, str]) -> None:
+        seen.append(environment["HARBOR_WIZARD_HOME"])
+
+    monkeypatch.setattr("os.execvpe", instead)
+    for chosen in (None, "/elsewhere"):
+        if chosen:
+            monkeypatch.setenv("HARBOR_WIZARD_HOME", chosen)
+        result = CliRunner().invoke(lab_cli.app, ["exec", "true"])
+        assert result.exit_code == 0, result.output
+    assert seen == [str(lab.root / "wizard"), "/elsewhere"]

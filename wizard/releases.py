@@ -61,7 +61,8 @@ class Release:
     `logs_jobs_to_database`: jobs' logs can be kept where all nodes see them (`job_loggers`).
     `passes_scheme`: its proxy passes on the X-Forwarded-Proto of what is before it
     (`nginx.http.conf.jinja`); else it says its own scheme. `internal_tls`: its parts can speak TLS
-    to each other. `registry_takes_ca`: an endpoint of the API has a `ca_certificate`.
+    to each other, `internal_portal` that the portal does, too (`InternalTLS`).
+    `registry_takes_ca`: an endpoint of the API has a `ca_certificate`.
     `replicates`: it has what we replicate by, the API 2.0 with robots of the whole system.
     `signature` is what its installer is signed by: a PGP signature (`asc`), a bundle of sigstore,
     or nothing but an MD5 sum (`publish_release.yml`, `release_utils.sh`).
@@ -100,6 +101,7 @@ class Release:
     logs_jobs_to_database: bool
     passes_scheme: bool
     internal_tls: bool
+    internal_portal: bool
     registry_takes_ca: bool
     reads_all_databases: bool
     replicates: bool
@@ -201,6 +203,7 @@ _CHANGES: tuple[tuple[Version, dict[str, Any]], ...] = (
         "logs_jobs_to_database": False,
         "passes_scheme": False,
         "internal_tls": False,
+        "internal_portal": False,
         "registry_takes_ca": False,
         "reads_all_databases": False,
         "replicates": False,
@@ -259,6 +262,7 @@ _CHANGES: tuple[tuple[Version, dict[str, Any]], ...] = (
         "csrf_in_file": False,
     }),
     ((2, 1, 0), {
+        "internal_portal": True,
         "redis_port_apart": False,
         "sentinel": True,
         "health_wanted": '"status":"healthy","components"',

@@ -67,7 +67,7 @@ def bundle(cluster: Cluster) -> str | None:
     needed = (
         not cluster.shares_state
         and certificates.hole_ca(cluster) is not None
-        and (2, 0) <= find(cluster.release).line < (2, 15)
+        and not find(cluster.release).registry_takes_ca
     )
     return _BUNDLE if needed else None
 
@@ -86,9 +86,8 @@ def harbor_trusts(cluster: Cluster, node: Host) -> Iterator[Step]:
 
 def internal_names(cluster: Cluster) -> tuple[str, ...]:
     """Return the parts whose certificates prepare asks for (`InternalTLS` in its models)."""
-    line = find(cluster.release).line
     names = ["proxy", "core", "job_service", "registry", "registryctl"]
-    if line >= (2, 1):
+    if find(cluster.release).internal_portal:
         names.append("portal")
     if cluster.scanner == "trivy":
         names.append("trivy_adapter")

@@ -76,8 +76,11 @@ def execute(context: typer.Context) -> None:
     """Run a command where the lab's hosts are reached."""
     if not context.args:
         raise LabError("lab exec wants a command, for example: harbor-wizard lab exec -- ip addr")
-    arguments = _lab().wrap(context.args)
-    os.execvp(arguments[0], arguments)  # noqa: S606 - an argument list, no shell
+    lab = _lab()
+    # Sessions of the lab's clusters are the lab's, and go with it: their secrets fit no later one.
+    environment = {"HARBOR_WIZARD_HOME": str(lab.root / "wizard"), **os.environ}
+    arguments = lab.wrap(context.args)
+    os.execvpe(arguments[0], arguments, environment)  # noqa: S606 - an argument list, no shell
 
 
 @app.command(epilog="Example: harbor-wizard lab cut lb-1")

@@ -204,12 +204,12 @@ def _release(data: dict[str, Any]) -> Iterator[str]:
             f'release: "{version}" has no robot accounts of the whole system, by which '
             f"{solution} replicates; choose 2.2 or later"
         )
-    if scanner == "trivy" and release.line < (2, 0):
+    if scanner == "trivy" and "trivy" not in release.scanners:
         yield f'scanner: "trivy" comes with Harbor 2.0, but release is {version}; write "clair"'
-    if scanner == "clair" and release.line > (2, 1):
+    if scanner == "clair" and "clair" not in release.scanners:
         yield f'scanner: "clair" went with Harbor 2.2, but release is {version}; write "trivy"'
     tls = _dict(data.get("tls"))
-    if tls.get("internal") is True and release.line < (2, 0):
+    if tls.get("internal") is True and not release.internal_tls:
         yield f"tls.internal: comes with Harbor 2.0, but release is {version}; leave it out"
     database = _dict(data.get("database"))
     if release.uses_mariadb and database and "schema_file" not in database:
@@ -225,7 +225,7 @@ def _release(data: dict[str, Any]) -> Iterator[str]:
             'example "clair_database: {host: 10.0.0.32, name: postgres, user: postgres}"'
         )
     sentinel = "sentinel" in _dict(data.get("redis"))
-    if sentinel and release.line < (2, 1):
+    if sentinel and not release.sentinel:
         yield f"redis.sentinel: comes with Harbor 2.1, but release is {version}; write its host"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harbor_wizard.questions.answers import Data, get
-from harbor_wizard.releases import NEWEST, find, supported
+from harbor_wizard.releases import NEWEST, Release, find, supported
 
 
 def redis_kind(data: Data) -> str:
@@ -96,26 +96,24 @@ def passes_through(data: Data) -> bool:
 
 def keeps_job_logs(data: Data) -> bool:
     """Say whether the logs of jobs are files of the node that ran them."""
-    return shares(data) and line_of(data) < (2, 9)
+    return shares(data) and not release_of(data).logs_jobs_to_database
 
 
 def scanners(data: Data) -> tuple[str, ...]:
     """Return the scanners that the release can have."""
-    line = line_of(data)
-    if line < (2, 0):
-        return ("none", "clair")
-    return ("none", "trivy") if line > (2, 1) else ("none", "trivy", "clair")
+    known = release_of(data).scanners
+    return ("none", *(one for one in ("trivy", "clair") if one in known))
 
 
 def asks_clair_database(data: Data) -> bool:
     """Say whether clair needs a PostgreSQL of its own: beside the MariaDB of Harbor 1.5."""
-    return line_of(data) < (1, 6) and data.get("scanner") == "clair"
+    return release_of(data).uses_mariadb and data.get("scanner") == "clair"
 
 
-def line_of(data: Data) -> tuple[int, int]:
-    """Return the release's line, such as (2, 15); the newest where it is none."""
+def release_of(data: Data) -> Release:
+    """Return what is true of the chosen release; of the newest where it is none."""
     version = str(data.get("release") or NEWEST)
-    return find(version if not supported(version) else NEWEST).line
+    return find(version if not supported(version) else NEWEST)
 
 
 def has_tls(data: Data) -> bool:
