@@ -15,7 +15,7 @@ def preflight(host: Host) -> Iterator[Step]:
     platform = PLATFORMS[host.platform]
     yield look(
         host.name, "preflight/platform", f"runs {platform.title}",
-        "the packages and paths of this plan are those of that system",
+        tr("the packages and paths of this plan are those of that system"),
         check=f"""
 . /etc/os-release
 if ! {platform.matches_script}; then
@@ -34,7 +34,7 @@ fi
     )  # fmt: skip
     yield look(
         host.name, "preflight/address", f"has the address {host.address}",
-        "the peers and the balancers will speak to it under this address",
+        tr("the peers and the balancers will speak to it under this address"),
         check=_address(host),
     )  # fmt: skip
 
@@ -58,8 +58,8 @@ def room(cluster: Cluster, host: Host) -> Iterator[Step]:
     """Yield the looks at a Harbor node's disk and at the services that it needs."""
     # The images take about 2 GB unpacked, the installer and its archive another 2 GB.
     yield look(
-        host.name, "preflight/disk", "has 6 GB free for Docker and the installer",
-        "an installation that runs out of disk in `docker load` is half there",
+        host.name, "preflight/disk", tr("has 6 GB free for Docker and the installer"),
+        tr("an installation that runs out of disk in `docker load` is half there"),
         check=f"""
 for place in /var/lib {quote(cluster.install_dir)} {quote(cluster.data_volume)}; do
   while [ ! -d "$place" ]; do place=$(dirname "$place"); done
@@ -71,8 +71,8 @@ for place in /var/lib {quote(cluster.install_dir)} {quote(cluster.data_volume)};
 done
 """,
     )  # fmt: skip
-    endpoints = _endpoints(cluster)
-    if not endpoints:
+    found = endpoints(cluster)
+    if not found:
         return
     tries = "\n".join(
         f"""
@@ -80,15 +80,15 @@ if ! timeout 5 bash -c '</dev/tcp/{name}/{port}' 2>/dev/null; then
   echo {quote(f"{what} at {name} port {port} does not answer this node; {_CHECK}")} >&2
   exit 1
 fi"""
-        for what, name, port in endpoints
+        for what, name, port in found
     )
     yield look(
-        host.name, "preflight/services", f"reaches {' and '.join(dict(_names(endpoints)))}",
-        "all nodes share their state there", check=tries,
+        host.name, "preflight/services", f"reaches {' and '.join(dict(_names(found)))}",
+        tr("all nodes share their state there"), check=tries,
     )  # fmt: skip
 
 
-def _endpoints(cluster: Cluster) -> list[tuple[str, str, int]]:
+def endpoints(cluster: Cluster) -> list[tuple[str, str, int]]:
     """Return what exists already and the nodes need, with its address and port."""
     found = []
     if cluster.database is not None:
