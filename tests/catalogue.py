@@ -36,11 +36,15 @@ msgstr ""
 
 def declared() -> Iterator[tuple[str, str]]:
     """Yield texts that no call in the code holds as a literal, each with where it is declared."""
-    from harbor_wizard import questions
+    import typer
+
+    from harbor_wizard import cli, questions
 
     for question in (*questions.QUESTIONS, *questions.HOST_QUESTIONS):
         yield question.label, "questions"
         yield question.help, "questions"
+    for _, _, text in cli.helps(typer.main.get_command(cli.app)):
+        yield text, "cli"
 
 
 def collected() -> Catalog:

@@ -8,14 +8,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from harbor_wizard import bundle_cli
-from harbor_wizard.errors import HarborWizardError, Interrupted
+from harbor_wizard import bundle_cli, language
+from harbor_wizard.errors import HarborWizardError, Interrupted, PreflightFailed
+from harbor_wizard.language import tr, trn
 
 _EPILOG = (
     "Exit codes: 0 done, 1 a step failed, 2 the input is wrong, 3 a preflight check failed, "
@@ -57,26 +58,47 @@ def _main(
     version: Annotated[  # noqa: ARG001 - its callback does it all
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
+    lang: Annotated[  # noqa: ARG001 - taken before, so that this help speaks it, too
+        str | None, typer.Option("--lang", help="en or zh; else what LANG says.")
+    ] = None,
 ) -> None:
     if context.invoked_subcommand is None:
-        _full_screen(None)
+        if _shows_screens():
+            _full_screen(None)
+        _ask_plainly(None)
 
 
-def _full_screen(name: str | None) -> None:
-    if not sys.stdin.isatty() or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+def _shows_screens() -> bool:
+    """Say whether a full screen can be shown here; it is drawn on standard error."""
+    shown = sys.stdout.isatty() and sys.stderr.isatty()
+    return shown and sys.stdin.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _full_screen(name: str | None, start: str | None = None) -> None:
+    if not _shows_screens():
         raise _needs_terminal()
     from harbor_wizard.screens.app import run  # noqa: PLC0415
 
-    raise typer.Exit(run(name))
+    raise typer.Exit(run(name, start))
+
+
+def _ask_plainly(name: str | None) -> None:
+    """Ask the same questions line by line."""
+    if not sys.stdin.isatty():
+        raise _needs_terminal()
+    from harbor_wizard.prompts import ask_all  # noqa: PLC0415
+
+    made = ask_all(name)
+    typer.echo(tr("Saved. See what would be done: harbor-wizard plan {name}", name=made.name))
 
 
 def _needs_terminal() -> HarborWizardError:
     from harbor_wizard.errors import InputError  # noqa: PLC0415
 
     return InputError(
-        "the full-screen wizard needs a terminal, and this is not one; use “harbor-wizard new "
-        "--plain”, or “harbor-wizard apply CLUSTER.yaml”"
-    )
+        tr("the wizard asks its questions on a terminal, and this is not one; give it a file: "
+           "“harbor-wizard apply CLUSTER.yaml”")
+    )  # fmt: skip
 
 
 @app.command(epilog="Example: harbor-wizard new prod-eu")
@@ -87,11 +109,8 @@ def new(
     """Make a session and answer its questions."""
     from harbor_wizard import session as sessions  # noqa: PLC0415
 
-    if plain or os.environ.get("TERM") == "dumb":
-        from harbor_wizard.prompts import ask_all  # noqa: PLC0415
-
-        made = ask_all(name)
-        typer.echo(f"Saved. See what would be done: harbor-wizard plan {made.name}")
+    if plain or not _shows_screens():
+        _ask_plainly(name)
         return
     if name is not None:
         made = sessions.create(name, Path.cwd())
@@ -114,7 +133,9 @@ def resume(
     if name is None:
         known = sessions.all_sessions()
         if not known:
-            raise SessionError("there is no session yet; make one with “harbor-wizard new”")
+            raise SessionError(
+                tr("there is no session yet; make one with “harbor-wizard new”")
+            )
         name = known[0].name
     if yes or not sys.stdin.isatty():
         _run(name, secrets, yes=yes, output="lines", rehearsal=False)
@@ -132,14 +153,17 @@ def list_sessions() -> None:
 
     known = sessions.all_sessions()
     if not known:
-        typer.echo("no session yet; “harbor-wizard new” makes one")
+        typer.echo(tr("no session yet; “harbor-wizard new” makes one"))
     for one in known:
         try:
             done = summarise(Journal(one.journal_file).records())
-            state = f"{len(done.done)} steps done"
-            state += f", {len(done.failed)} failed" if done.failed else ""
-            state += f", {len(done.unknown)} unknown, will be checked" if done.unknown else ""
-            solution = one.answers().get("solution", "not chosen yet")
+            parts = [trn("{number} step done", "{number} steps done", len(done.done))]
+            if done.failed:
+                parts.append(tr("{number} failed", number=len(done.failed)))
+            if done.unknown:
+                parts.append(tr("{number} unknown, will be checked", number=len(done.unknown)))
+            state = ", ".join(parts)
+            solution = one.answers().get("solution", tr("not chosen yet"))
         except HarborWizardError as error:
             state, solution = str(error), "?"
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(sessions.last_used(one)))
@@ -165,7 +189,9 @@ def plan(
             from harbor_wizard.errors import InputError  # noqa: PLC0415
 
             known = ", ".join(sorted(names))
-            raise InputError(f'there is no host "{host}" in it; there are {known}')
+            raise InputError(
+                tr('there is no host "{host}" in it; there are {known}', host=host, known=known)
+            )
         names = {host}
     writers = {"text": show.as_text, "json": show.as_json, "markdown": show.as_markdown}
     typer.echo(writers[format](made, names))
@@ -205,7 +231,7 @@ def _asker() -> Callable[[str], str] | None:
             value = getpass.getpass(f"{name.replace('_', ' ')}: ")
             if len(value) >= 4:
                 return value
-            typer.echo("at least four characters, please", err=True)
+            typer.echo(tr("at least four characters, please"), err=True)
 
     return ask
 
@@ -223,7 +249,8 @@ def render(
     found, made = _planned(session)
     values = run.open_secrets(found, made, _given(secrets), _asker()) if reveal else None
     written = show.write_files(made, out, values)
-    typer.echo(f"{len(written)} files in {out}{'' if reveal else ', secrets masked'}")
+    said = tr("{number} files in {folder}", number=len(written), folder=out)
+    typer.echo(said if reveal else f"{said}, {tr('secrets masked')}")
 
 
 @app.command(epilog="Example: harbor-wizard apply prod-eu.yaml --secrets secrets.yaml --yes")
@@ -300,7 +327,8 @@ def _on_signals(stop: Callable[[], None]) -> None:
     def handle(_number: int, _frame: object) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         if sys.stderr.isatty():
-            typer.echo("\nstopping; what runs on the hosts goes on, resume takes it up", err=True)
+            said = tr("stopping; what runs on the hosts goes on, resume takes it up")
+            typer.echo(f"\n{said}", err=True)
         stop()
 
     for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -313,18 +341,22 @@ def _confirm(name: str, counts: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise InputError("nobody can be asked here; say --yes to change the hosts without asking")
-    typer.echo(f"{name}: {counts}. “harbor-wizard plan” shows them all.")
-    if typer.prompt("Type the cluster's name to begin") != name:
-        raise Interrupted("that is another name; nothing was changed")
+        raise InputError(
+            tr("nobody can be asked here; say --yes to change the hosts without asking")
+        )
+    typer.echo(tr("{name}: {counts}. “harbor-wizard plan” shows them all.", name=name,
+                  counts=counts))  # fmt: skip
+    if typer.prompt(tr("Type the cluster's name to begin")) != name:
+        raise Interrupted(tr("that is another name; nothing was changed"))
 
 
 def _accept(unknown: Any) -> bool:
     if not sys.stdin.isatty():
         return False
-    typer.echo(f"{unknown.name} is not known yet. Its {unknown.key_type} key has the fingerprint")
+    typer.echo(tr("{host} is not known yet. Its {kind} key has the fingerprint",
+                  host=unknown.name, kind=unknown.key_type))  # fmt: skip
     typer.echo(f"  {unknown.fingerprint}")
-    return typer.confirm("Is that the host's own?", default=False)
+    return typer.confirm(tr("Is that the host's own?"), default=False)
 
 
 @app.command(epilog="Example: harbor-wizard status prod-eu --output json")
@@ -373,6 +405,27 @@ def verify(session: SessionArgument, secrets: SecretsOption = None) -> None:
     raise typer.Exit(0 if good else 1)
 
 
+@app.command(epilog="Example: harbor-wizard check prod-eu --output json")
+def check(
+    session: SessionArgument,
+    output: Annotated[
+        Literal["text", "json"], typer.Option("--output", help="What is printed.")
+    ] = "text",
+    secrets: SecretsOption = None,
+) -> None:
+    """Look at all hosts before anything is done, all at once; nothing is changed there."""
+    from harbor_wizard import preflight, run  # noqa: PLC0415
+
+    found, made = _planned(session)
+    values = _values_for_looking(found, made, _given(secrets))
+    seen = preflight.look(
+        made.cluster, run.ssh_connector(found, made.cluster, values, _accept)
+    )
+    preflight.save(found, seen, preflight.load(found)[1])
+    typer.echo(seen.as_json() if output == "json" else seen.as_text())
+    raise typer.Exit(0 if seen.well else PreflightFailed.exit_code)
+
+
 bundle_cli.register(app)
 
 
@@ -396,19 +449,54 @@ def lab(context: typer.Context) -> None:
     lab_app(args=context.args, prog_name="harbor-wizard lab", standalone_mode=False)
 
 
+def _take_language() -> None:
+    """Take `--lang` out of the arguments, wherever it stands, before anything is said."""
+    words, wanted = sys.argv, None
+    for at, word in enumerate(words):
+        if word in ("--", "lab"):  # what follows is for somebody else
+            break
+        option, has_value, value = word.partition("=")
+        if option == "--lang":
+            taken = 1 if has_value else 2
+            wanted = value if has_value else (words[at + 1 :] or [""])[0]
+            del words[at : at + taken]
+            break
+    language.choose(wanted)
+
+
+def helps(command: Any) -> Iterator[tuple[Any, str, str]]:
+    """Yield what `--help` says of a command and those below it: whose it is, which, the text."""
+    for holder in (command, *command.params):
+        for which in ("help", "epilog"):
+            text = getattr(holder, which, None)
+            if text and not str(text).startswith("Example: "):
+                yield holder, which, text
+    for one in getattr(command, "commands", {}).values():
+        yield from helps(one)
+
+
+def _speak(command: Any) -> None:
+    """Have `--help` speak the operator's language."""
+    for holder, which, text in helps(command):
+        setattr(holder, which, tr(text))
+
+
 def main() -> None:
     """Run the command line; every error of ours becomes a sentence and an exit code."""
     from harbor_wizard.secrets import scrub_environment  # noqa: PLC0415
 
     _from_environment.update(scrub_environment())
     try:
-        app(standalone_mode=True)
+        _take_language()
+        command = typer.main.get_command(app)
+        _speak(command)
+        command(standalone_mode=True)
     except HarborWizardError as error:
         for line in str(error).splitlines():
             typer.echo(f"harbor-wizard: {line}", err=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        typer.echo("\nstopped; go on with: harbor-wizard resume", err=True)
+        typer.echo("\n" + tr("stopped; go on with: harbor-wizard resume"), err=True)
         sys.exit(Interrupted.exit_code)
     except BrokenPipeError:
         # The reader of our output went away (`| head`): that is not an error of ours.

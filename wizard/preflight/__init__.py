@@ -1,0 +1,14 @@
+"""Looks at all hosts before anything is done: read-only, and all at once.
+
+One script is run on each host and prints what is so there (`facts`); what that means for the
+cluster is decided here, by functions that each look at one thing (`checks`).
+"""
+
+from __future__ import annotations
+
+from harbor_wizard.preflight.checks import TITLES
+from harbor_wizard.preflight.finding import Finding, Level
+from harbor_wizard.preflight.looking import Preflight, look
+from harbor_wizard.preflight.record import load, save
+
+__all__ = ["TITLES", "Finding", "Level", "Preflight", "load", "look", "save"]
