@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harbor_wizard.components import probe
+from harbor_wizard.language import mark, tr
 from harbor_wizard.model.cluster import Cluster, Host
 from harbor_wizard.releases import find
 from harbor_wizard.step import Step, look, quote
@@ -12,24 +13,42 @@ from harbor_wizard.step import Step, look, quote
 
 def wanted(cluster: Cluster) -> tuple[str, ...]:
     """Return what the balancer has to be set to, as sentences for its administrator."""
-    port = 443 if cluster.node_tls else 80
-    nodes = ", ".join(f"{node.address}:{port}" for node in cluster.nodes)
-    release = find(cluster.release)
-    parts = ", ".join(probe.healthy_parts(release))
+    values = _values(cluster)
+    return tuple(tr(line, **values) for line in _lines(cluster))
+
+
+def _values(cluster: Cluster) -> dict[str, str]:
+    """Return what fills the places of the sentences."""
+    port, release = 443 if cluster.node_tls else 80, find(cluster.release)
+    return {
+        "name": cluster.public_name,
+        "port": "443" if cluster.scheme == "https" else "80",
+        "nodes": ", ".join(f"{node.address}:{port}" for node in cluster.nodes),
+        "path": release.health_path,
+        "parts": ", ".join(probe.healthy_parts(release)),
+        "scheme": cluster.scheme,
+    }
+
+
+def _lines(cluster: Cluster) -> list[str]:
     lines = [
-        f"{cluster.public_name} is served on port {443 if cluster.scheme == 'https' else 80} and "
-        f"passed on to {nodes}",
-        f"a node is healthy while GET {release.health_path} has these in its body: {parts} (the "
-        "status is always 200)",
-        "a client stays on its node by its address (one upload is many requests)",
-        "request bodies of any size, no buffering of requests, and 15 minutes of silence allowed",
+        mark("{name} is served on port {port} and passed on to {nodes}"),
+        mark(
+            "a node is healthy while GET {path} has these in its body: {parts} (the status is "
+            "always 200)"
+        ),
+        mark("a client stays on its node by its address (one upload is many requests)"),
+        mark(
+            "request bodies of any size, no buffering of requests, and 15 minutes of silence "
+            "allowed"
+        ),
     ]
     if not cluster.node_tls:
         lines += [
-            "the Host header is kept as the client sent it",
-            f"X-Forwarded-Proto is set to {cluster.scheme}",
+            mark("the Host header is kept as the client sent it"),
+            mark("X-Forwarded-Proto is set to {scheme}"),
         ]
-    return tuple(lines)
+    return lines
 
 
 def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
@@ -38,19 +57,21 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
     port = 443 if tls else 80
     # A name in a URL of the answer shows at once that the Host was kept and the scheme was said.
     realm = f'realm="{cluster.external_url}/service/token"'
-    told = "\n".join(f"echo {quote(line)} >&2" for line in wanted(cluster))
+    # What a host prints is the same in each language: a step's fingerprint is made of it.
+    values = _values(cluster)
+    told = "\n".join(f"echo {quote(line.format(**values))} >&2" for line in _lines(cluster))
     asked = (cluster.vip or cluster.public_name, port, cluster.public_name)
     yield look(
-        host.name, "balancer/healthy", f"{cluster.public_name} answers for Harbor",
-        "the balancer of the site passes requests on",
+        host.name, "balancer/healthy", tr("{name} answers for Harbor", name=cluster.public_name),
+        tr("the balancer of the site passes requests on"),
         check=_or_tell(
             probe.health(*asked, release, tls=tls, wanted=probe.core_healthy(release)), told
         ),
         wait=60,
     )  # fmt: skip
     yield look(
-        host.name, "balancer/realm", "the balancer keeps Host and says the scheme",
-        "Harbor sends clients to a token service at the name and scheme of their request",
+        host.name, "balancer/realm", tr("the balancer keeps Host and says the scheme"),
+        tr("Harbor sends clients to a token service at the name and scheme of their request"),
         check=_or_tell(probe.answers(*asked, "/v2/", tls=tls, wanted=realm), told),
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harbor_wizard.components.packages import install
+from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster, Database, Host
 from harbor_wizard.releases import find
 from harbor_wizard.secrets import file_hole, reference
@@ -52,7 +53,7 @@ def names(cluster: Cluster, database: Database) -> tuple[str, ...]:
 
 
 def _postgresql(cluster: Cluster, host: Host, database: Database) -> Iterator[Step]:
-    yield install(cluster, host, "postgresql-client", why="the databases are made with it",
+    yield install(cluster, host, "postgresql-client", why=tr("the databases are made with it"),
                   present="psql --version")  # fmt: skip
     prelude = (
         _PSQL.replace("@HOST@", quote(database.host))
@@ -66,8 +67,9 @@ def _postgresql(cluster: Cluster, host: Host, database: Database) -> Iterator[St
     known = f"SELECT count(*) FROM pg_roles WHERE rolname = '{user}'"  # noqa: S608 - a word
     # The user owns the databases: from PostgreSQL 15 on only the owner may create in "public".
     yield command(
-        host.name, "database/create", f"databases {', '.join(wanted)} of user {user}",
-        "Harbor makes its tables by itself, in a database that has to be there",
+        host.name, "database/create",
+        tr("databases {names} of user {user}", names=", ".join(wanted), user=user),
+        tr("Harbor makes its tables by itself, in a database that has to be there"),
         sent=_sent(database),
         check=f"""{prelude}
 for name in {listed}; do pg {quote(user)} "$name" -c 'SELECT 1' >/dev/null; done
@@ -98,13 +100,13 @@ def schema(cluster: Cluster, host: Host) -> Iterator[Step]:
     database = cluster.used_database
     if database is None or not find(cluster.release).uses_mariadb:
         return
-    yield install(cluster, host, "mariadb-client", why="the schema is loaded with it",
+    yield install(cluster, host, "mariadb-client", why=tr("the schema is loaded with it"),
                   present="command -v mysql || command -v mariadb")  # fmt: skip
     path = database.schema_file or (cluster.database.schema_file if cluster.database else None)
     content = file_hole("database_schema", str(path))
     yield command(
-        host.name, "database/schema", "load the schema of Harbor's database",
-        "Harbor 1.5 expects its tables, and does not make them",
+        host.name, "database/schema", tr("load the schema of Harbor's database"),
+        tr("Harbor 1.5 expects its tables, and does not make them"),
         sent=Text((reference(database.password), "\n", content)),
         check=f"""{_mysql(cluster, database)}
 cat >/dev/null

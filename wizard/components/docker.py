@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harbor_wizard.components.packages import install
+from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster, Host
 from harbor_wizard.step import Step, command
 
@@ -28,14 +29,14 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
     """Yield the steps that bring Docker and Compose where they are missing."""
     yield install(
         cluster, host, "docker",
-        why="Harbor runs in containers",
+        why=tr("Harbor runs in containers"),
         # Podman's "docker" says another name.
         present="docker --version | grep '^Docker'\n"
         "docker compose version || docker-compose --version",
     )  # fmt: skip
     yield command(
-        host.name, "docker/service", "start Docker now and at each boot",
-        "Harbor's containers come back after a reboot only if Docker does",
+        host.name, "docker/service", tr("start Docker now and at each boot"),
+        tr("Harbor's containers come back after a reboot only if Docker does"),
         check="systemctl is-enabled --quiet docker\ndocker version --format ok",
         apply="systemctl enable docker\nsystemctl start docker",
         wait=30,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harbor_wizard import certificates
 from harbor_wizard.components import probe, service
 from harbor_wizard.components.packages import install
+from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster, Host, Solution, TlsMode
 from harbor_wizard.platforms import PLATFORMS
 from harbor_wizard.releases import Release, find
@@ -64,7 +65,7 @@ def host_port(address: str, port: int) -> str:
 
 def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
     """Yield the steps that bring HAProxy up on a balancer."""
-    yield _package(cluster, host, "it spreads clients over the nodes")
+    yield _package(cluster, host, tr("it spreads clients over the nodes"))
     vip = cluster.vip
     if vip is not None:
         yield from _nonlocal(cluster, host)
@@ -78,7 +79,7 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
         loaded.append(_CERTIFICATE)
     if verify and authority is not None:
         yield file(host.name, "haproxy/ca", _CA, Text((authority,)),
-                   "the nodes' certificates are checked against it")  # fmt: skip
+                   tr("the nodes' certificates are checked against it"))  # fmt: skip
         loaded.append(_CA)
     yield file(
         host.name, "haproxy/config", _CONFIG,
@@ -90,7 +91,7 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
             port=443 if cluster.node_tls else 80, verify=verify,
             ca=_CA if authority is not None else PLATFORMS[host.platform].ca_bundle,
         ),
-        "which nodes there are, and when one is healthy",
+        tr("which nodes there are, and when one is healthy"),
     )  # fmt: skip
     yield service.loaded(host.name, "haproxy", "HAProxy", test=_TEST, files=loaded)
 
@@ -101,7 +102,7 @@ def guard(cluster: Cluster, host: Host, port: int) -> Iterator[Step]:
     Harbor's own read-only mode would stop the replication, too (harbor #18281). Harbor itself is
     then at `port` of the loopback address, so that nothing gets around the guard.
     """
-    yield _package(cluster, host, "it stands before the replica and lets only the master write")
+    yield _package(cluster, host, tr("it stands before the replica and lets only the master write"))
     loaded = [_CONFIG]
     if cluster.node_tls:
         yield _certificate(cluster, host)
@@ -111,7 +112,7 @@ def guard(cluster: Cluster, host: Host, port: int) -> Iterator[Step]:
         render("haproxy/guard.cfg", cluster=cluster, host=host, master=cluster.nodes[0],
                # A bare port is one of IPv4 only.
                port=port, any="[::]" if ":" in host.address else ""),
-        "people push to the master; its replication is let through, by its address",
+        tr("people push to the master; its replication is let through, by its address"),
     )  # fmt: skip
     yield service.loaded(host.name, "haproxy", "HAProxy", test=_TEST, files=loaded)
 
@@ -124,7 +125,7 @@ def _certificate(cluster: Cluster, host: Host) -> Step:
     return file(
         host.name, "haproxy/certificate", _CERTIFICATE,
         Text((certificates.hole_certificate(cluster), "\n", certificates.hole_key(cluster))),
-        "clients see this certificate; its key is in the same file, as HAProxy wants it",
+        tr("clients see this certificate; its key is in the same file, as HAProxy wants it"),
         mode=0o600,
     )  # fmt: skip
 
@@ -136,11 +137,11 @@ def _nonlocal(cluster: Cluster, host: Host) -> Iterator[Step]:
             f"# Written by harbor-wizard for the cluster {cluster.name}. It will be overwritten.\n"
             "net.ipv4.ip_nonlocal_bind = 1\nnet.ipv6.ip_nonlocal_bind = 1\n"
         ),
-        "HAProxy listens on the virtual address also while the peer holds it",
+        tr("HAProxy listens on the virtual address also while the peer holds it"),
     )  # fmt: skip
     yield command(
-        host.name, "haproxy/nonlocal", "allow listening on the virtual address",
-        "HAProxy is ready before the address arrives",
+        host.name, "haproxy/nonlocal", tr("allow listening on the virtual address"),
+        tr("HAProxy is ready before the address arrives"),
         check="[ \"$(cat /proc/sys/net/ipv4/ip_nonlocal_bind)\" = 1 ]",
         apply=f"sysctl -q -e -p {_SYSCTL}",
     )  # fmt: skip

@@ -9,6 +9,7 @@ from harbor_wizard import certificates
 from harbor_wizard.components import harbor_legacy, probe, storage, trust
 from harbor_wizard.components.docker import COMPOSE, COMPOSE_UNIT
 from harbor_wizard.components.harbor_config import config_path, gcs_key_file, settings
+from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster, GcsStorage, Host, Solution, TlsMode
 from harbor_wizard.releases import find
 from harbor_wizard.render import render
@@ -70,8 +71,8 @@ def deliver(cluster: Cluster, host: Host) -> Iterator[Step]:
     home = cluster.install_dir
     if cluster.installer.url:
         yield command(
-            host.name, "harbor/installer", f"download {release.installer_name}",
-            "the images of Harbor are in it; its checksum is checked",
+            host.name, "harbor/installer", tr("download {file}", file=release.installer_name),
+            tr("the images of Harbor are in it; its checksum is checked"),
             check=f"echo {quote(f'{cluster.installer.sha256}  {where}')} | sha256sum -c --status",
             apply=f"""
 mkdir -p {STATE}
@@ -90,14 +91,14 @@ mv -f "$part" {quote(where)}
         yield Step(
             id=f"{host.name}/harbor/installer",
             host=host.name,
-            title=f"upload {release.installer_name}",
-            why="the images of Harbor are in it; it is sent once, and its checksum is checked",
+            title=tr("upload {file}", file=release.installer_name),
+            why=tr("the images of Harbor are in it; it is sent once, and its checksum is checked"),
             check=Command(script(f"sha256sum {quote(where)}"), timeout=600),
             apply=Upload(str(cluster.installer.file), where, cluster.installer.sha256),
         )
     yield command(
-        host.name, "harbor/unpack", f"unpack the installer to {home}",
-        "Harbor's prepare and its compose file work from there",
+        host.name, "harbor/unpack", tr("unpack the installer to {folder}", folder=home),
+        tr("Harbor's prepare and its compose file work from there"),
         check=f"""
 [ -x {quote(home)}/prepare ]
 [ -f {quote(home)}/{release.image_archive} ]
@@ -118,7 +119,7 @@ touch {quote(home)}/.harbor-wizard-unpacked
     # Some images have other tags than the release's, so it is also kept that all were loaded.
     yield command(
         host.name, "harbor/images", "docker load",
-        "the images come from the installer, not from a registry",
+        tr("the images come from the installer, not from a registry"),
         check=f"""
 [ {_stamp(home, "loaded")} -nt {quote(home)}/.harbor-wizard-unpacked ]
 docker image inspect --format ok {wanted}
@@ -148,11 +149,11 @@ def shared_secrets(cluster: Cluster, host: Host) -> Iterator[Step]:
     places = _LEGACY_PLACES if legacy else _PLACES
     parts = (
         ("secret-key", places[0], _own(cluster, host, "harbor_secret_key"),
-         "it encrypts the credentials in the database"),
+         tr("it encrypts the credentials in the database")),
         ("token-key", places[1], key,
-         "a token that one node signs has to be good on the others"),
+         tr("a token that one node signs has to be good on the others")),
         ("token-certificate", places[2], certificate,
-         "it belongs to that key, and prepare draws both anew if one is missing"),
+         tr("it belongs to that key, and prepare draws both anew if one is missing")),
     )  # fmt: skip
     for name, path, hole, why in parts:
         # A key that is there and is another one guards data: it is never overwritten.
@@ -168,9 +169,9 @@ def configure(cluster: Cluster, host: Host) -> Iterator[Step]:
     if tls:
         yield file(host.name, "harbor/certificate", f"{tls_dir}/server.crt",
                    Text((certificates.hole_certificate(cluster),)),
-                   "TLS ends at the nodes")  # fmt: skip
+                   tr("TLS ends at the nodes"))  # fmt: skip
         yield file(host.name, "harbor/certificate-key", f"{tls_dir}/server.key",
-                   Text((certificates.hole_key(cluster),)), "the certificate's private key",
+                   Text((certificates.hole_key(cluster),)), tr("the certificate's private key"),
                    mode=0o600)  # fmt: skip
     yield file(
         host.name, "harbor/harbor.yml", config_path(cluster),
@@ -178,7 +179,7 @@ def configure(cluster: Cluster, host: Host) -> Iterator[Step]:
             cluster, host, tls_dir=tls_dir, https=tls,
             http_port=f"127.0.0.1:{GUARDED_PORT}" if host in cluster.replicas() else 80,
         ),
-        "the settings that prepare reads", mode=0o600,
+        tr("the settings that prepare reads"), mode=0o600,
     )  # fmt: skip
     release = find(cluster.release)
     yield file(
@@ -190,7 +191,7 @@ def configure(cluster: Cluster, host: Host) -> Iterator[Step]:
                 for service, names in release.drawn.items()
             },
         ),
-        "what prepare draws anew at each run is made equal on all nodes", mode=0o600,
+        tr("what prepare draws anew at each run is made equal on all nodes"), mode=0o600,
     )  # fmt: skip
     inputs = [config_path(cluster), f"{home}/.harbor-wizard-unpacked"]
     if tls:
@@ -199,7 +200,7 @@ def configure(cluster: Cluster, host: Host) -> Iterator[Step]:
         place = gcs_key_file(cluster)
         yield file(host.name, "harbor/gcs-key", place,
                    Text((file_hole("storage_key", cluster.storage.key_file),)),
-                   "the registry reaches its bucket with it", mode=0o600,
+                   tr("the registry reaches its bucket with it"), mode=0o600,
                    owner=CONTAINER_USER)  # fmt: skip
         inputs.append(place)
     if cluster.tls.internal:
@@ -214,7 +215,7 @@ def configure(cluster: Cluster, host: Host) -> Iterator[Step]:
     flag = "" if cluster.scanner == "none" else f" --with-{cluster.scanner}"
     yield command(
         host.name, "harbor/prepare", f"./prepare{flag}",
-        "it makes the compose file and the configuration of each container",
+        tr("it makes the compose file and the configuration of each container"),
         check=f"[ -f {quote(home)}/docker-compose.yml ]\n{newer}",
         apply=f"""
 cd {quote(home)}
@@ -245,8 +246,8 @@ def _after_prepare(cluster: Cluster, host: Host) -> Iterator[Step]:
         # These releases keep the key in a file, drawn anew each time, where no variable reaches.
         where = quote(f"{config}/core/app.conf")
         yield command(
-            host.name, "harbor/csrf", f"set XSRFKey in {config}/core/app.conf",
-            "a session that one node began has to go on at another",
+            host.name, "harbor/csrf", tr("set XSRFKey in {file}", file=f"{config}/core/app.conf"),
+            tr("a session that one node began has to go on at another"),
             sent=Text((_own(cluster, host, "harbor_xsrf_key"), "\n")),
             check=f"IFS= read -r key\nprintf 'XSRFKey = %s\\n' \"$key\" | grep -qxF -f - {where}",
             apply=f"""
@@ -264,8 +265,8 @@ rm -f {_stamp(cluster.install_dir, "started")}
         where = quote(f"{config}/nginx/nginx.conf")
         line = r"^ *proxy_set_header X-Forwarded-Proto \$scheme;"
         yield command(
-            host.name, "harbor/scheme", "let the balancer say the scheme",
-            "before 2.3 Harbor's proxy says its own, http, and clients would be sent there",
+            host.name, "harbor/scheme", tr("let the balancer say the scheme"),
+            tr("before 2.3 Harbor's proxy says its own, http, and clients would be sent there"),
             check=f"[ -f {where} ] && ! grep -q '{line}' {where}",
             apply=f"""
 sed -i 's/{line}/# &/' {where}
@@ -283,7 +284,7 @@ def start(cluster: Cluster, host: Host) -> Iterator[Step]:
     files = harbor_legacy.compose_files(cluster) if _is_legacy(cluster) else ""
     yield command(
         host.name, "harbor/up", "compose up -d",
-        "the containers start; the first node also brings the database to this release",
+        tr("the containers start; the first node also brings the database to this release"),
         check=f"""
 cd {quote(home)}
 {COMPOSE}
@@ -305,19 +306,20 @@ touch {_stamp(home, "started")}
         wait=120,
     )  # fmt: skip
     yield look(
-        host.name, "harbor/healthy", "every part of this node is healthy",
-        "the others wait for the first node, and the balancers send clients only to healthy ones",
+        host.name, "harbor/healthy", tr("every part of this node is healthy"),
+        tr("the others wait for the first node, and the balancers send clients only to healthy "
+           "ones"),
         check=_healthy(cluster, host), wait=300,
     )  # fmt: skip
     yield file(
         host.name, "harbor/unit", "/etc/systemd/system/harbor.service",
         render("harbor/harbor.service", cluster=cluster, compose=f"{COMPOSE_UNIT}{files}",
                mounts=[one.where for one in storage.mounts(cluster)]),
-        "Harbor ships none, and its containers do not come back by themselves after a reboot",
+        tr("Harbor ships none, and its containers do not come back by themselves after a reboot"),
     )  # fmt: skip
     yield command(
         host.name, "harbor/enable", "systemctl enable --now harbor",
-        "Harbor comes back after a reboot",
+        tr("Harbor comes back after a reboot"),
         check="""
 systemctl is-enabled --quiet harbor
 systemctl is-active --quiet harbor

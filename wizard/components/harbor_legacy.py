@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster, Host
 from harbor_wizard.step import Step, command, quote
 
@@ -31,7 +32,7 @@ def prepare(cluster: Cluster, host: Host, inputs: list[str], stamp: str) -> Iter
     flag = " --with-clair" if cluster.scanner == "clair" else ""
     yield command(
         host.name, "harbor/prepare", f"./prepare --ha{flag}",
-        "it makes the configuration of each container, and the compose file of ha/ is taken",
+        tr("it makes the configuration of each container, and the compose file of ha/ is taken"),
         check=f"[ -f {home}/ha/docker-compose.yml ]\n{newer}",
         apply=f"""
 cd {home}

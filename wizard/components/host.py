@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harbor_wizard.language import mark, tr
 from harbor_wizard.model.cluster import Cluster, Host
 from harbor_wizard.platforms import PLATFORMS
 from harbor_wizard.releases import find
@@ -14,7 +15,7 @@ def preflight(host: Host) -> Iterator[Step]:
     """Yield the looks that come before any change."""
     platform = PLATFORMS[host.platform]
     yield look(
-        host.name, "preflight/platform", f"runs {platform.title}",
+        host.name, "preflight/platform", tr("runs {system}", system=platform.title),
         tr("the packages and paths of this plan are those of that system"),
         check=f"""
 . /etc/os-release
@@ -33,7 +34,7 @@ fi
 """,
     )  # fmt: skip
     yield look(
-        host.name, "preflight/address", f"has the address {host.address}",
+        host.name, "preflight/address", tr("has the address {address}", address=host.address),
         tr("the peers and the balancers will speak to it under this address"),
         check=_address(host),
     )  # fmt: skip
@@ -83,7 +84,8 @@ fi"""
         for what, name, port in found
     )
     yield look(
-        host.name, "preflight/services", f"reaches {' and '.join(dict(_names(found)))}",
+        host.name, "preflight/services",
+        tr("reaches {services}", services=tr(" and ").join(tr(one) for one in _names(found))),
         tr("all nodes share their state there"), check=tries,
     )  # fmt: skip
 
@@ -96,7 +98,7 @@ def endpoints(cluster: Cluster) -> list[tuple[str, str, int]]:
         found.append((what, cluster.database.host, cluster.database_port))
     if cluster.clair_database is not None:
         used = cluster.clair_database
-        found.append(("Clair's PostgreSQL", used.host, used.port or 5432))
+        found.append((mark("Clair's PostgreSQL"), used.host, used.port or 5432))
     redis = cluster.redis
     if redis is not None and redis.sentinel:
         found += [("Redis Sentinel", node.host, node.port) for node in redis.sentinel.nodes]
@@ -105,5 +107,5 @@ def endpoints(cluster: Cluster) -> list[tuple[str, str, int]]:
     return found
 
 
-def _names(endpoints: list[tuple[str, str, int]]) -> Iterator[tuple[str, None]]:
-    return ((what, None) for what, _, _ in endpoints)
+def _names(endpoints: list[tuple[str, str, int]]) -> list[str]:
+    return list(dict.fromkeys(what for what, _, _ in endpoints))

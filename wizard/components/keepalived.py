@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from harbor_wizard.components import lvs, probe, service
 from harbor_wizard.components.packages import install
+from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import BalancerType, Cluster, Host, Solution
 from harbor_wizard.releases import find
 from harbor_wizard.render import render
@@ -27,7 +28,7 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
     alive, why = _alive(cluster)
     release = find(cluster.release)
     yield install(
-        cluster, host, "keepalived", why="it moves the virtual address to a host that lives",
+        cluster, host, "keepalived", why=tr("it moves the virtual address to a host that lives"),
         present="keepalived --version",
     )  # fmt: skip
     loaded = [_CONFIG]
@@ -56,7 +57,7 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
             interval=3 if cluster.solution is Solution.ACTIVE_STANDBY else 2,
             ports=lvs.ports(cluster) if balances else (),
         ),
-        "the virtual address, its priority here, and what has to live for it", mode=0o600,
+        tr("the virtual address, its priority here, and what has to live for it"), mode=0o600,
     )  # fmt: skip
     # In a session of its own: keepalived 2.2 ends its test by a signal to its whole group.
     yield service.loaded(
@@ -69,12 +70,12 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
 def _alive(cluster: Cluster) -> tuple[str, str]:
     """Return the script whose success lets a host hold the address, and why."""
     if cluster.solution is Solution.ACTIVE_STANDBY:
-        return "harbor-healthy", "a node one of whose parts is ill gives the address up"
+        return "harbor-healthy", tr("a node one of whose parts is ill gives the address up")
     if cluster.balancer.type is BalancerType.LVS:
-        return "harbor-healthy", "a node one of whose parts is ill gets no clients"
+        return "harbor-healthy", tr("a node one of whose parts is ill gets no clients")
     if cluster.balancer.type is BalancerType.NGINX:
-        return "nginx-alive", "a balancer whose nginx does not answer gives the address up"
-    return "haproxy-alive", "a balancer whose HAProxy does not answer gives the address up"
+        return "nginx-alive", tr("a balancer whose nginx does not answer gives the address up")
+    return "haproxy-alive", tr("a balancer whose HAProxy does not answer gives the address up")
 
 
 def address_answers(cluster: Cluster, host: Host) -> Iterator[Step]:
@@ -83,8 +84,8 @@ def address_answers(cluster: Cluster, host: Host) -> Iterator[Step]:
     if cluster.vip is None:
         return
     yield look(
-        host.name, "keepalived/address", f"{cluster.vip} answers for Harbor",
-        "what clients will do works from here",
+        host.name, "keepalived/address", tr("{name} answers for Harbor", name=cluster.vip),
+        tr("what clients will do works from here"),
         check=probe.health(
             cluster.vip, 443 if tls else 80, cluster.public_name, release, tls=tls,
             wanted=probe.core_healthy(release),

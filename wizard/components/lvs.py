@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harbor_wizard.components.packages import install
+from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster, Host
 from harbor_wizard.render import render
 from harbor_wizard.step import Step, command, file
@@ -29,7 +30,7 @@ def ports(cluster: Cluster) -> tuple[int, ...]:
 def director(cluster: Cluster, host: Host) -> Iterator[Step]:
     """Yield what a balancer needs beside keepalived, which fills in the kernel's table."""
     yield install(
-        cluster, host, "ipvsadm", why="it shows what the kernel balances to where",
+        cluster, host, "ipvsadm", why=tr("it shows what the kernel balances to where"),
         present="command -v ipvsadm",
     )  # fmt: skip
     yield file(
@@ -38,11 +39,11 @@ def director(cluster: Cluster, host: Host) -> Iterator[Step]:
             f"# Written by harbor-wizard for the cluster {cluster.name}. It will be overwritten.\n"
             "ip_vs\nip_vs_sh\n"
         ),
-        "the kernel balances from its first second after a boot",
+        tr("the kernel balances from its first second after a boot"),
     )  # fmt: skip
     yield command(
-        host.name, "lvs/load", "load the kernel's balancer (ip_vs)",
-        "keepalived needs it to balance",
+        host.name, "lvs/load", tr("load the kernel's balancer (ip_vs)"),
+        tr("keepalived needs it to balance"),
         check="[ -e /proc/net/ip_vs ]",
         apply="modprobe -a ip_vs ip_vs_sh",
     )  # fmt: skip
@@ -54,16 +55,16 @@ def node(cluster: Cluster, host: Host) -> Iterator[Step]:
         host.name, "lvs/script", _SCRIPT,
         render("lvs/vip-on-node", cluster=cluster, ports=ports(cluster),
                prefix=128 if ":" in str(cluster.vip) else 32),
-        "packets that a balancer passes on carry the virtual address", mode=0o755,
+        tr("packets that a balancer passes on carry the virtual address"), mode=0o755,
     )  # fmt: skip
     yield file(
         host.name, "lvs/unit", f"/etc/systemd/system/{_UNIT}",
         render("lvs/vip.service", cluster=cluster, script=_SCRIPT),
-        "it has to be so again after each boot",
+        tr("it has to be so again after each boot"),
     )  # fmt: skip
     yield command(
         host.name, "lvs/enable", f"systemctl enable --now {_UNIT}",
-        "the node answers for the virtual address, and never in ARP",
+        tr("the node answers for the virtual address, and never in ARP"),
         check=f"""
 systemctl is-enabled --quiet {_UNIT}
 {_SCRIPT} check

@@ -8,6 +8,7 @@ from harbor_wizard import certificates
 from harbor_wizard.components import service
 from harbor_wizard.components.haproxy import host_port
 from harbor_wizard.components.packages import install
+from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster, Host, TlsMode
 from harbor_wizard.platforms import PLATFORMS
 from harbor_wizard.render import render
@@ -22,7 +23,7 @@ _CA = "/etc/nginx/harbor/ca.crt"
 
 def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
     """Yield the steps that bring nginx up on a balancer."""
-    yield install(cluster, host, "nginx", why="it is the one address before the two Harbors",
+    yield install(cluster, host, "nginx", why=tr("it is the one address before the two Harbors"),
                   present="nginx -v")  # fmt: skip
     loaded = [_CONFIG]
     authority = certificates.hole_ca(cluster)
@@ -30,13 +31,13 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
         loaded += [_CERTIFICATE, _KEY]
         yield file(host.name, "nginx/certificate", _CERTIFICATE,
                    Text((certificates.hole_certificate(cluster),)),
-                   "clients see this certificate")  # fmt: skip
+                   tr("clients see this certificate"))  # fmt: skip
         yield file(host.name, "nginx/key", _KEY, Text((certificates.hole_key(cluster),)),
-                   "the certificate's private key", mode=0o600)  # fmt: skip
+                   tr("the certificate's private key"), mode=0o600)  # fmt: skip
         if authority is not None:
             loaded.append(_CA)
             yield file(host.name, "nginx/ca", _CA, Text((authority,)),
-                       "the nodes' certificates are checked against it")  # fmt: skip
+                       tr("the nodes' certificates are checked against it"))  # fmt: skip
     yield file(
         host.name, "nginx/config", _CONFIG,
         render("nginx/nginx.conf", cluster=cluster, certificate=_CERTIFICATE, key=_KEY,
@@ -44,7 +45,7 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
                # A bare port is one of IPv4 only.
                any="[::]:" if ":" in str(cluster.vip) else "",
                ca=_CA if authority is not None else PLATFORMS[host.platform].ca_bundle),
-        "which Harbors there are, and that a client stays with one of them",
+        tr("which Harbors there are, and that a client stays with one of them"),
     )  # fmt: skip
     test = f"nginx -t -q -c {_CONFIG}"
     yield service.loaded(host.name, "nginx", "nginx", test=test, files=loaded)

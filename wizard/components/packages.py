@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harbor_wizard.errors import InputError
+from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster, Host
 from harbor_wizard.platforms import DOCKER_URL, PLATFORMS, Platform, docker_refusal, packages_for
 from harbor_wizard.step import Command, Step, Upload, command, quote, script
@@ -38,14 +39,14 @@ def ready(cluster: Cluster, host: Host) -> Iterator[Step]:
         yield Step(
             id=f"{host.name}/packages/{word}",
             host=host.name,
-            title=f"upload {name}.tar{ending}",
-            why="this host gets its packages from the bundle, and from nowhere else",
+            title=tr("upload {file}", file=f"{name}.tar{ending}"),
+            why=tr("this host gets its packages from the bundle, and from nowhere else"),
             check=Command(script(f"sha256sum {quote(archive + ending)}"), timeout=600),
             apply=Upload(f"{local}/{name}.tar{ending}", archive + ending),
         )
     yield command(
-        host.name, "packages/unpack", f"unpack the packages to {folder}",
-        "what arrived is what was put into the bundle: its checksum says so",
+        host.name, "packages/unpack", tr("unpack the packages to {folder}", folder=folder),
+        tr("what arrived is what was put into the bundle: its checksum says so"),
         check=f"cmp -s {archive}.sha256 {folder}/.unpacked",
         apply=f"""
 cd {BUNDLES}
@@ -76,12 +77,13 @@ def install(cluster: Cluster, host: Host, what: str, *, why: str, present: str) 
         raise InputError(f"{host.name}: packages.source: {refused}")
     if source == "bundle":
         # Which packages they are was chosen when the bundle was made; it says so itself.
-        title, apply = f"install {what} from the bundle", _from_bundle(platform, what)
+        title = tr("install {packages} from the bundle", packages=what)
+        apply = _from_bundle(platform, what)
     else:
         names = " ".join(packages_for(platform, what, source))
-        title = f"install {names}"
+        title = tr("install {packages}", packages=names)
         if what == "docker" and source == "docker":
-            title += " from Docker's repository"
+            title = tr("install {packages} from Docker's repository", packages=names)
             address = (cluster.packages.mirror or DOCKER_URL).rstrip("/")
             apply = _docker_repository(platform, address) + _install(platform, names)
         else:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from harbor_wizard import certificates
 from harbor_wizard.components.packages import install
+from harbor_wizard.language import mark, tr
 from harbor_wizard.model.cluster import Cluster, Host, Replication, Solution
 from harbor_wizard.releases import find
 from harbor_wizard.render import render
@@ -39,8 +40,9 @@ PERMISSIONS: list[dict[str, object]] = [
 
 # Not replicated by Harbor, and so not by us (harbor #5350, #7993, #10494).
 NOT_REPLICATED = (
-    "users", "project members", "robot accounts", "quotas", "retention and immutability rules",
-    "webhooks", "labels", "scan results", "the configuration",
+    mark("users"), mark("project members"), mark("robot accounts"), mark("quotas"),
+    mark("retention and immutability rules"), mark("webhooks"), mark("labels"),
+    mark("scan results"), mark("the configuration"),
 )  # fmt: skip
 
 
@@ -119,21 +121,21 @@ def policy(cluster: Cluster, wire: Wire) -> dict[str, object]:
 
 def tools(cluster: Cluster, host: Host) -> Iterator[Step]:
     """Yield what the calls need on a host: curl, jq, and the CA where there is one."""
-    yield install(cluster, host, "curl", why="the calls of Harbor's API are made with it",
+    yield install(cluster, host, "curl", why=tr("the calls of Harbor's API are made with it"),
                   present="curl --version")  # fmt: skip
-    yield install(cluster, host, "jq", why="the API's answers are read with it",
+    yield install(cluster, host, "jq", why=tr("the API's answers are read with it"),
                   present="jq --version")  # fmt: skip
     authority = certificates.hole_ca(cluster)
     if authority is not None:
         yield file(host.name, "replication/ca", _CA, Text((authority,)),
-                   "the certificates of the other Harbors are checked against it")  # fmt: skip
+                   tr("the certificates of the other Harbors are checked against it"))  # fmt: skip
     name, port = cluster.name_of(host), 443 if cluster.node_tls else 80
     yield file(
         host.name, "replication/api", _API,
         render("replication/harbor-api", cluster=cluster, ca=_CA if authority is not None else "",
                resolve=quote(f"{name}:{port}:127.0.0.1"),
                url=quote(f"{cluster.url_of(host)}/api/v2.0")),
-        "the calls of Harbor's API are made with these functions",
+        tr("the calls of Harbor's API are made with these functions"),
     )  # fmt: skip
 
 
@@ -156,8 +158,9 @@ robot=$(api GET '/robots?page_size=100' | jq -r --arg suffix {quote("$" + wire.r
   '[.[] | select(.name | endswith($suffix))][0] // empty | "\\(.id) \\(.name)"')
 """
     yield command(
-        host.name, f"replication/robot-{wire.source.name}", f"robot account {wire.robot}",
-        "replication logs in with an account of its own, which may do nothing else",
+        host.name, f"replication/robot-{wire.source.name}",
+        tr("robot account {name}", name=wire.robot),
+        tr("replication logs in with an account of its own, which may do nothing else"),
         sent=_sent(cluster, wire),
         check=f"""{_READ}{find_it}
 [ -n "$robot" ]
@@ -190,8 +193,9 @@ body() {{
 """
     find_it = _find("endpoint", "/registries", wire)
     yield command(
-        host.name, f"replication/endpoint-{wire.target.name}", f"registry endpoint {url}",
-        f"this is where {wire.source.name} replicates to",
+        host.name, f"replication/endpoint-{wire.target.name}",
+        tr("registry endpoint {url}", url=url),
+        tr("this is where {node} replicates to", node=wire.source.name),
         sent=_sent(cluster, wire),
         check=f"""{_READ}{find_it}
 [ -n "$endpoint" ]
@@ -235,11 +239,14 @@ and ($is.trigger.type == $wanted.trigger.type)
 and ([$is.filters[] | {type, value}] | sort) == ([$wanted.filters[] | {type, value}] | sort)
 """
     deletion = json.dumps(wanted["deletion"])
+    why = tr("what is pushed here from now on goes there at once")
+    if cluster.replication.deletion:
+        why = tr("what is pushed here from now on goes there at once, and so does a deletion")
     deletes = f"(.deletion == true or .replicate_deletion == true) == {deletion}"
     yield command(
-        host.name, f"replication/policy-{wire.target.name}", f"replication policy {wire.name}",
-        "what is pushed here from now on goes there at once"
-        + (", and so does a deletion" if cluster.replication.deletion else ""),
+        host.name, f"replication/policy-{wire.target.name}",
+        tr("replication policy {name}", name=wire.name),
+        why,
         sent=_sent(cluster, wire),
         check=f"""{_READ}{_find("policy", "/replication/policies", wire)}
 [ -n "$policy" ]
@@ -270,8 +277,9 @@ def _first(cluster: Cluster, wire: Wire) -> Step:
     host, target = wire.source, wire.target.name
     of_policy = "/replication/executions?policy_id=$policy_id"
     return command(
-        host.name, f"replication/first-{target}", f"first replication to {target}",
-        "events replicate what comes from now on; what is there already comes by this",
+        host.name, f"replication/first-{target}",
+        tr("first replication to {node}", node=target),
+        tr("events replicate what comes from now on; what is there already comes by this"),
         sent=_sent(cluster, wire),
         check=f"""{_READ}{_find("policy", "/replication/policies", wire)}
 [ -n "$policy" ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harbor_wizard.language import tr
 from harbor_wizard.step import Step, command
 
 # What keepalived asks, and `harbor-wizard status` reads: HAProxy and nginx answer there.
@@ -22,8 +23,8 @@ def loaded(host: str, unit: str, title: str, *, test: str, files: Sequence[str],
     stamp = f"/var/lib/harbor-wizard/{unit}-loaded"
     newer = "\n".join(f"[ {stamp} -nt {path} ]" for path in files)
     return command(
-        host, f"{unit}/service", "check the configuration, then load it",
-        f"a configuration that {title} refuses never replaces one that works",
+        host, f"{unit}/service", tr("check the configuration, then load it"),
+        tr("a configuration that {program} refuses never replaces one that works", program=title),
         check=f"""
 systemctl is-enabled --quiet {unit}
 {newer}

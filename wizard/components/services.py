@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harbor_wizard.components.docker import COMPOSE, COMPOSE_UNIT
+from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster, Host
 from harbor_wizard.releases import find
 from harbor_wizard.render import render
@@ -31,32 +32,32 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
     yield file(
         host.name, "services/database.env", f"{HOME}/database.env",
         Text((f"{head}{variable}=", reference(database.password), "\n")),
-        "the image takes the first password of its superuser from there", mode=0o600,
+        tr("the image takes the first password of its superuser from there"), mode=0o600,
     )  # fmt: skip
     yield file(
         host.name, "services/redis.conf", f"{HOME}/redis.conf",
         Text((f"{head}bind 0.0.0.0\ndir /var/lib/redis\nappendonly yes\n"
               "maxmemory-policy noeviction\nrequirepass ", reference(redis.password), "\n")),
-        "Redis asks for a password, and keeps its data", mode=0o600, owner="999:999",
+        tr("Redis asks for a password, and keeps its data"), mode=0o600, owner="999:999",
     )  # fmt: skip
     yield file(
         host.name, "services/compose", f"{HOME}/docker-compose.yml",
         render("services/docker-compose.yml", cluster=cluster, release=release,
                data=f"{cluster.data_volume}/services", database_port=cluster.database_port,
                redis_port=redis.port),
-        "the database and Redis, for a proof of concept",
+        tr("the database and Redis, for a proof of concept"),
     )  # fmt: skip
     yield file(
         host.name, "services/unit", f"/etc/systemd/system/{UNIT}",
         render("services/harbor-services.service", cluster=cluster, compose=COMPOSE_UNIT,
                home=HOME),
-        "they come back after a reboot",
+        tr("they come back after a reboot"),
     )  # fmt: skip
     data = quote(f"{cluster.data_volume}/services")
     stamp = f"{HOME}/.harbor-wizard-started"
     yield command(
-        host.name, "services/up", "start the database and Redis",
-        "all nodes keep their state in them: this host is a single point of failure",
+        host.name, "services/up", tr("start the database and Redis"),
+        tr("all nodes keep their state in them: this host is a single point of failure"),
         check=f"""
 systemctl is-enabled --quiet {UNIT}
 systemctl is-active --quiet {UNIT}
@@ -76,10 +77,13 @@ touch {stamp}
 """,
         detached=True,
     )  # fmt: skip
-    ports = (("the database", cluster.database_port), ("Redis", redis.port))
-    for what, port in ports:
+    database_port, redis_port = cluster.database_port, redis.port
+    for port, title in (
+        (database_port, tr("the database listens at port {port}", port=database_port)),
+        (redis_port, tr("Redis listens at port {port}", port=redis_port)),
+    ):
         yield look(
-            host.name, f"services/port-{port}", f"{what} listens at port {port}",
-            "the nodes will find it there",
+            host.name, f"services/port-{port}", title,
+            tr("the nodes will find it there"),
             check=f"timeout 5 bash -c '</dev/tcp/{host.address}/{port}'", wait=60,
         )  # fmt: skip

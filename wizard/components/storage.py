@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harbor_wizard.components.packages import install
+from harbor_wizard.language import mark, tr
 from harbor_wizard.model.cluster import Cluster, FilesystemStorage, Host, NfsStorage
 from harbor_wizard.render import render
 from harbor_wizard.step import Step, command, file, look, quote
+
+# The names of shared folders: in ids and on hosts as they are here.
+_IMAGES = mark("image store")
+_LOGS = mark("job logs")
 
 
 @dataclass(frozen=True)
@@ -37,11 +42,11 @@ def mounts(cluster: Cluster) -> tuple[Mount, ...]:
     storage, images = cluster.storage, f"{cluster.data_volume}/registry"
     if isinstance(storage, NfsStorage):
         source = f"{storage.server}:{storage.export}"
-        found.append(Mount("image store", images, source, storage.options))
+        found.append(Mount(_IMAGES, images, source, storage.options))
     elif isinstance(storage, FilesystemStorage):
-        found.append(Mount("image store", images, storage.path))
+        found.append(Mount(_IMAGES, images, storage.path))
     if cluster.job_logs is not None:
-        found.append(Mount("job logs", f"{cluster.data_volume}/job_logs", cluster.job_logs))
+        found.append(Mount(_LOGS, f"{cluster.data_volume}/job_logs", cluster.job_logs))
     return tuple(found)
 
 
@@ -62,9 +67,9 @@ def _escape(character: str, index: int) -> str:
 def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
     """Yield the steps that bring the shared folders to their places, owned by the registry."""
     for mount in mounts(cluster):
-        word = "" if mount.name == "image store" else f"-{mount.name.replace(' ', '-')}"
+        word = "" if mount.name == _IMAGES else f"-{mount.name.replace(' ', '-')}"
         if mount.nfs_options:
-            yield install(cluster, host, "nfs", why="the image store is an NFS export",
+            yield install(cluster, host, "nfs", why=tr("the image store is an NFS export"),
                           present="command -v mount.nfs")  # fmt: skip
         else:
             yield _there(host, mount, word)
@@ -73,8 +78,8 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
 
 def _there(host: Host, mount: Mount, word: str) -> Step:
     return look(
-        host.name, f"storage/shared{word}", f"{mount.what} is there",
-        "a folder made by mistake on the node's own disk would be shared with nobody",
+        host.name, f"storage/shared{word}", tr("{folder} is there", folder=mount.what),
+        tr("a folder made by mistake on the node's own disk would be shared with nobody"),
         check=f"""
 if [ ! -d {quote(mount.what)} ]; then
   echo {quote(f"{mount.what} is not there; mount the shared file system first")} >&2
@@ -89,11 +94,13 @@ def _mounted(cluster: Cluster, host: Host, mount: Mount, word: str) -> Iterator[
     yield file(
         host.name, f"storage/unit{word}", f"/etc/systemd/system/{unit}",
         render("storage/shared.mount", cluster=cluster, mount=mount),
-        f"the {mount.name} is in its place before Harbor starts, at each boot",
+        tr("the {folder} is in its place before Harbor starts, at each boot",
+           folder=tr(mount.name)),
     )  # fmt: skip
     yield command(
-        host.name, f"storage/mount{word}", f"mount the {mount.name} at {where}",
-        "all nodes read and write the same files",
+        host.name, f"storage/mount{word}",
+        tr("mount the {folder} at {place}", folder=tr(mount.name), place=where),
+        tr("all nodes read and write the same files"),
         check=f"mountpoint -q {quote(where)}\nsystemctl is-enabled --quiet {quote(unit)}",
         apply=f"""
 mkdir -p {quote(where)}
@@ -103,8 +110,9 @@ systemctl start {quote(unit)}
 """,
     )  # fmt: skip
     yield command(
-        host.name, f"storage/owner{word}", f"give {where} to Harbor's containers (10000:10000)",
-        "they run as user 10000; only the folder itself is changed, nothing below it",
+        host.name, f"storage/owner{word}",
+        tr("give {folder} to Harbor's containers (10000:10000)", folder=where),
+        tr("they run as user 10000; only the folder itself is changed, nothing below it"),
         check=f"[ \"$(stat -c '%u:%g' {quote(where)})\" = 10000:10000 ]",
         apply=f"chown 10000:10000 {quote(where)}",
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harbor_wizard import certificates
+from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster, Host
 from harbor_wizard.releases import find
 from harbor_wizard.step import Step, command, file, quote
@@ -33,7 +34,8 @@ def ca_download(cluster: Cluster, node: Host) -> Iterator[Step]:
     if authority is not None:
         yield file(
             node.name, "trust/download", f"{cluster.data_volume}/ca_download/ca.crt",
-            Text((authority,)), "Harbor's pages offer it to people whose Docker does not trust it",
+            Text((authority,)),
+            tr("Harbor's pages offer it to people whose Docker does not trust it"),
             owner=_CONTAINER_USER,
         )  # fmt: skip
 
@@ -51,7 +53,7 @@ def docker_trusts(cluster: Cluster, host: Host) -> Iterator[Step]:
         yield file(
             host.name, f"trust/docker-{name.replace(':', '-')}",
             f"/etc/docker/certs.d/{registry}/ca.crt", Text((authority,)),
-            f"this host's Docker trusts the registry as {name}",
+            tr("this host's Docker trusts the registry as {name}", name=name),
         )  # fmt: skip
 
 
@@ -80,7 +82,7 @@ def harbor_trusts(cluster: Cluster, node: Host) -> Iterator[Step]:
             node.name, "trust/harbor", path,
             # The containers put files one after the other: the last line has to end.
             Text((authority, "\n")),
-            "the other Harbor, to which this one replicates, has a certificate by this CA",
+            tr("the other Harbor, to which this one replicates, has a certificate by this CA"),
         )  # fmt: skip
 
 
@@ -120,8 +122,9 @@ for name in {" ".join(internal_names(cluster))}; do
 done
 """
     yield command(
-        node.name, "trust/internal", f"draw the certificates of Harbor's parts in {INTERNAL}",
-        "Harbor's containers speak TLS to each other, too",
+        node.name, "trust/internal",
+        tr("draw the certificates of Harbor's parts in {folder}", folder=INTERNAL),
+        tr("Harbor's containers speak TLS to each other, too"),
         check=check,
         # gencert goes on with a CA that it finds, however soon that ends: so it finds none.
         apply=f"""
