@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harbor_wizard.language import tr, trn
 from harbor_wizard.model.cluster import Cluster, TlsMode
 from harbor_wizard.secrets import (
     CA_CERTIFICATE,
@@ -120,10 +121,11 @@ def problems(
         try:
             texts[field] = (folder / Path(path).expanduser()).read_text(encoding="ascii")
         except OSError as refused:
-            found.append(error(
-                f"tls.{field} ({path}): cannot be read ({refused.strerror}); mend its path or its "
-                "permissions"
-            ))  # fmt: skip
+            found.append(error(tr(
+                "tls.{field} ({path}): cannot be read ({reason}); mend its path or its "
+                "permissions",
+                field=field, path=path, reason=refused.strerror,
+            )))  # fmt: skip
         except UnicodeDecodeError:
             # As it is with DER, PKCS #12 and a byte order mark: said as any other that is no PEM.
             texts[field] = ""
@@ -173,11 +175,11 @@ def check(
         found += _time(one, now, place, leaf=one is leaf)
         found += _strength(one, place)
     found += [
-        error(
-            f"{places.certificate if one in chain else places.ca}: {_title(one)} signs another "
-            "certificate but is not marked as a CA (basicConstraints), so that clients refuse "
-            "it; give the certificate of the CA itself"
-        )
+        error(tr(
+            "{place}: {title} signs another certificate but is not marked as a CA "
+            "(basicConstraints), so that clients refuse it; give the certificate of the CA itself",
+            place=places.certificate if one in chain else places.ca, title=_title(one),
+        ))
         for one in path[1:] if not _is_ca(one)
     ]  # fmt: skip
     if len(path) > 1 and not any(one.severity is Severity.ERROR for one in found):
@@ -189,18 +191,20 @@ def _read_certificates(pem: str, place: str, found: list[Finding]) -> list[x509.
     from cryptography import x509  # noqa: PLC0415
 
     if "PRIVATE KEY-----" in pem:
-        found.append(error(
-            f"{place}: holds a private key besides the certificate, and this file is given to "
-            "everyone; take the key out of it"
-        ))  # fmt: skip
+        found.append(error(tr(
+            "{place}: holds a private key besides the certificate, and this file is given to "
+            "everyone; take the key out of it",
+            place=place,
+        )))  # fmt: skip
     try:
         return x509.load_pem_x509_certificates(pem.encode())
     except ValueError:
-        found.append(error(
-            f"{place}: holds no certificate that can be read, but it has to be PEM "
+        found.append(error(tr(
+            "{place}: holds no certificate that can be read, but it has to be PEM "
             "(-----BEGIN CERTIFICATE-----); write the right path, or convert it, from DER with "
-            "“openssl x509 -inform der -in FILE -out FILE.crt”"
-        ))  # fmt: skip
+            "“openssl x509 -inform der -in FILE -out FILE.crt”",
+            place=place,
+        )))  # fmt: skip
         return []
 
 
@@ -211,18 +215,20 @@ def _read_key(pem: str, place: str, found: list[Finding]) -> PrivateKeyTypes | N
     try:
         return serialization.load_pem_private_key(pem.encode(), None)
     except TypeError:  # a passphrase is wanted
-        found.append(error(
-            f"{place}: is encrypted under a passphrase, but servers start with nobody there to "
+        found.append(error(tr(
+            "{place}: is encrypted under a passphrase, but servers start with nobody there to "
             "type it; write it out in plain with “umask 077; openssl pkey -in FILE -out FILE.key” "
-            "and give that"
-        ))  # fmt: skip
+            "and give that",
+            place=place,
+        )))  # fmt: skip
     except (ValueError, UnsupportedAlgorithm):
         # The parser's message could quote the key.
-        found.append(error(
-            f"{place}: holds no private key that can be read, but it has to be PEM "
+        found.append(error(tr(
+            "{place}: holds no private key that can be read, but it has to be PEM "
             "(-----BEGIN PRIVATE KEY-----); write the right path, or convert it, from DER with "
-            "“openssl pkey -inform der -in FILE -out FILE.key”"
-        ))  # fmt: skip
+            "“openssl pkey -inform der -in FILE -out FILE.key”",
+            place=place,
+        )))  # fmt: skip
     return None
 
 
@@ -242,23 +248,25 @@ def _key_first(
     wanted = _public(key)
     owner = next((i for i, one in enumerate(chain) if _public(one) == wanted), None)
     if owner is None:
-        found.append(error(
-            f"{places.key}: does not belong to {_title(chain[0])} in {places.certificate}: its "
-            "public key is another one, and no server starts with the two; give the key that the "
-            "certificate was requested with"
-        ))  # fmt: skip
+        found.append(error(tr(
+            "{key}: does not belong to {title} in {certificate}: its public key is another one, "
+            "and no server starts with the two; give the key that the certificate was requested "
+            "with",
+            key=places.key, title=_title(chain[0]), certificate=places.certificate,
+        )))  # fmt: skip
     elif owner > 0:
-        found.append(error(
-            f"{places.certificate}: the server's own certificate is number {owner + 1} in the "
-            "file, but servers take the first one for theirs; put it first, and after each one "
-            "the one that signed it"
-        ))  # fmt: skip
+        found.append(error(tr(
+            "{place}: the server's own certificate is number {number} in the file, but servers "
+            "take the first one for theirs; put it first, and after each one the one that signed "
+            "it",
+            place=places.certificate, number=owner + 1,
+        )))  # fmt: skip
         return [chain[owner], *chain[:owner], *chain[owner + 1 :]]
     return chain
 
 
 def _title(one: x509.Certificate) -> str:
-    return f"“{one.subject.rfc4514_string() or 'a certificate without a subject'}”"
+    return f"“{one.subject.rfc4514_string() or tr('a certificate without a subject')}”"
 
 
 def _sans(one: x509.Certificate) -> tuple[list[str], list[str]]:
@@ -294,38 +302,64 @@ def _names(leaf: x509.Certificate, names: Sequence[str], places: Places) -> Iter
     lacking = [name for name in names if not covers(dns, addresses, name)]
     if not lacking:
         return
-    known = ", ".join([*dns, *addresses]) or "no name at all (subjectAltName)"
     common = [str(one.value).lower() for one in
               leaf.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]  # fmt: skip
-    hint = (
-        "; its common name, which says so, is read by no client any more"
-        if any(name.lower() in common for name in lacking)
-        else ""
-    )
-    yield error(
-        f"{places.certificate}: is not good for {', '.join(lacking)}, which clients use, but for "
-        f"{known}{hint}; have one issued whose subjectAltName has {', '.join(names)}"
-    )
+    values = {
+        "place": places.certificate,
+        "lacking": ", ".join(lacking),
+        "known": ", ".join([*dns, *addresses]) or tr("no name at all (subjectAltName)"),
+        "names": ", ".join(names),
+    }
+    if any(name.lower() in common for name in lacking):
+        yield error(tr(
+            "{place}: is not good for {lacking}, which clients use, but for {known}; its common "
+            "name, which says so, is read by no client any more; have one issued whose "
+            "subjectAltName has {names}",
+            **values,
+        ))  # fmt: skip
+    else:
+        yield error(tr(
+            "{place}: is not good for {lacking}, which clients use, but for {known}; have one "
+            "issued whose subjectAltName has {names}",
+            **values,
+        ))  # fmt: skip
 
 
 def _time(
     one: x509.Certificate, now: datetime.datetime, place: str, *, leaf: bool
 ) -> Iterator[Finding]:
     begins, ends = one.not_valid_before_utc, one.not_valid_after_utc
-    what_now = "renew it" if leaf else "get the CA's new certificate, and what it signed"
+    values = {"place": place, "title": _title(one), "day": f"{ends:%Y-%m-%d}"}
+    days = (ends - now).days
     if now < begins:
-        yield error(
-            f"{place}: {_title(one)} is not valid before {begins:%Y-%m-%d %H:%M} UTC, and here it "
-            f"is {now:%Y-%m-%d %H:%M}; wait, or set this machine's clock"
-        )
+        yield error(tr(
+            "{place}: {title} is not valid before {begins} UTC, and here it is {now}; wait, or "
+            "set this machine's clock",
+            place=place, title=_title(one), begins=f"{begins:%Y-%m-%d %H:%M}",
+            now=f"{now:%Y-%m-%d %H:%M}",
+        ))  # fmt: skip
+    elif now > ends and leaf:
+        yield error(tr("{place}: {title} has expired on {day}; renew it", **values))
     elif now > ends:
-        yield error(f"{place}: {_title(one)} has expired on {ends:%Y-%m-%d}; {what_now}")
+        yield error(tr(
+            "{place}: {title} has expired on {day}; get the CA's new certificate, and what it "
+            "signed",
+            **values,
+        ))  # fmt: skip
+    elif ends - now < datetime.timedelta(days=LEAST_DAYS) and leaf:
+        yield warning(trn(
+            "{place}: {title} expires on {day}, in {number} day; renew it soon",
+            "{place}: {title} expires on {day}, in {number} days; renew it soon",
+            days, **values,
+        ))  # fmt: skip
     elif ends - now < datetime.timedelta(days=LEAST_DAYS):
-        days = (ends - now).days
-        yield warning(
-            f"{place}: {_title(one)} expires on {ends:%Y-%m-%d}, in {days} "
-            f"{'day' if days == 1 else 'days'}; {what_now} soon"
-        )
+        yield warning(trn(
+            "{place}: {title} expires on {day}, in {number} day; get the CA's new certificate, "
+            "and what it signed soon",
+            "{place}: {title} expires on {day}, in {number} days; get the CA's new certificate, "
+            "and what it signed soon",
+            days, **values,
+        ))  # fmt: skip
 
 
 def _strength(one: x509.Certificate, place: str) -> Iterator[Finding]:
@@ -333,16 +367,18 @@ def _strength(one: x509.Certificate, place: str) -> Iterator[Finding]:
 
     key = one.public_key()
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < 2048:
-        yield error(
-            f"{place}: {_title(one)} has an RSA key of {key.key_size} bits, and clients refuse "
-            "less than 2048; have one issued for a new key"
-        )
+        yield error(tr(
+            "{place}: {title} has an RSA key of {bits} bits, and clients refuse less than 2048; "
+            "have one issued for a new key",
+            place=place, title=_title(one), bits=key.key_size,
+        ))  # fmt: skip
     # What a root says of itself is verified by nobody.
     if _hash(one) in _BROKEN and one.issuer != one.subject:
-        yield error(
-            f"{place}: {_title(one)} is signed with {_hash(one).upper()}, which Docker and "
-            "OpenSSL refuse; have it issued again with SHA-256"
-        )
+        yield error(tr(
+            "{place}: {title} is signed with {hash}, which Docker and OpenSSL refuse; have it "
+            "issued again with SHA-256",
+            place=place, title=_title(one), hash=_hash(one).upper(),
+        ))  # fmt: skip
 
 
 def _hash(one: x509.Certificate) -> str:
@@ -406,33 +442,36 @@ def _whole(
     issuer = f"“{top.issuer.rfc4514_string()}”"
     if authorities and top not in authorities:
         given = ", ".join(_title(one) for one in authorities)
-        yield error(
-            f"{places.ca}: {given} did not sign {_title(top)}, which {issuer} did, so that "
-            f"clients that trust the one do not trust the other; give the certificate of {issuer} "
-            f"as the CA, or append what is between the two to {places.certificate}"
-        )
+        yield error(tr(
+            "{ca}: {given} did not sign {title}, which {issuer} did, so that clients that trust "
+            "the one do not trust the other; give the certificate of {issuer} as the CA, or "
+            "append what is between the two to {certificate}",
+            ca=places.ca, given=given, title=_title(top), issuer=issuer,
+            certificate=places.certificate,
+        ))  # fmt: skip
     elif len(path) == 1 and not authorities and not _signed(top, top):
         # It may be a root that the clients know; then this is all there has to be.
-        yield warning(
-            f"{places.certificate}: {_title(top)} was signed by {issuer}, whose certificate is "
-            "not in the file, so that only clients that know it already trust the registry; "
-            "append it to the file if it is an intermediate CA, or name it as tls.ca"
-        )
+        yield warning(tr(
+            "{place}: {title} was signed by {issuer}, whose certificate is not in the file, so "
+            "that only clients that know it already trust the registry; append it to the file if "
+            "it is an intermediate CA, or name it as tls.ca",
+            place=places.certificate, title=_title(top), issuer=issuer,
+        ))  # fmt: skip
     expected = [one for one in path if one in chain]
     foreign = [one for one in chain if one not in path]
     # A root at the end that the CA's file replaces by a younger one does not do any harm.
     foreign = [one for one in foreign if not any(one.subject == two.subject for two in path)]
     if foreign:
-        yield warning(
-            f"{places.certificate}: {', '.join(_title(one) for one in foreign)} is no part of the "
-            "chain; take it out of the file"
-        )
+        yield warning(tr(
+            "{place}: {title} is no part of the chain; take it out of the file",
+            place=places.certificate, title=", ".join(_title(one) for one in foreign),
+        ))  # fmt: skip
     if [one for one in chain if one in expected] != expected:
-        yield warning(
-            f"{places.certificate}: the certificates of the chain are not in order, which some "
-            "clients refuse; put the server's own first, and after each one the one that signed "
-            f"it: {', '.join(_title(one) for one in expected)}"
-        )
+        yield warning(tr(
+            "{place}: the certificates of the chain are not in order, which some clients refuse; "
+            "put the server's own first, and after each one the one that signed it: {order}",
+            place=places.certificate, order=", ".join(_title(one) for one in expected),
+        ))  # fmt: skip
 
 
 def _strict(
@@ -454,10 +493,11 @@ def _strict(
             builder.build_server_verifier(subject).verify(path[0], path[1:-1])
         except verification.VerificationError as refused:
             reason = " ".join(str(refused).split())
-            yield warning(
-                f"{places.certificate}: strict clients may refuse the chain of {_title(path[0])} "
-                f"({reason}); have it issued by the rules of the public web's CAs"
-            )
+            yield warning(tr(
+                "{place}: strict clients may refuse the chain of {title} ({reason}); have it "
+                "issued by the rules of the public web's CAs",
+                place=places.certificate, title=_title(path[0]), reason=reason,
+            ))  # fmt: skip
 
 
 # Drawing our own.

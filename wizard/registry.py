@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 from harbor_wizard.errors import HarborWizardError
+from harbor_wizard.language import mark, tr
 
 _TIMEOUT = 20.0
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -44,7 +45,9 @@ class Answer:
         except ValueError:
             found = None
         if not isinstance(found, dict):
-            raise RegistryError(f"the answer is no JSON object: {self.body[:120]!r}")
+            raise RegistryError(
+                tr("the answer is no JSON object: {answer}", answer=repr(self.body[:120]))
+            )
         return found
 
 
@@ -84,10 +87,11 @@ class Registry:
             return Answer(response.status, dict(response.headers.items()), response.read())
         except (OSError, http.client.HTTPException) as error:
             reason = " ".join(str(error).split())[:160]
-            raise RegistryError(
-                f"{self._address} port {self._port} does not answer "
-                f"{method} {path.partition('?')[0]} ({reason})"
-            ) from None
+            raise RegistryError(tr(
+                "{address} port {port} does not answer {method} {path} ({reason})",
+                address=self._address, port=self._port, method=method,
+                path=path.partition("?")[0], reason=reason,
+            )) from None  # fmt: skip
         finally:
             connection.close()
 
@@ -108,13 +112,15 @@ class Registry:
         header = next((v for k, v in challenge.items() if k.lower() == "www-authenticate"), "")
         words = dict(re.findall(r'(\w+)="([^"]*)"', header))
         if "realm" not in words:
-            raise RegistryError("/v2/ asks for no token: is this Harbor?")
+            raise RegistryError(tr("/v2/ asks for no token: is this Harbor?"))
         query = urlencode({"service": words.get("service", ""), "scope": scope})
         answer = self.request(
             "GET", f"{urlsplit(words['realm']).path}?{query}", basic(user, password)
         )
         if answer.status != 200:
-            raise RegistryError(f"the login was refused with status {answer.status}")
+            raise RegistryError(
+                tr("the login was refused with status {status}", status=answer.status)
+            )
         return str(answer.json().get("token"))
 
     def push(self, repository: str, tag: str, token: str) -> str:
@@ -133,7 +139,7 @@ class Registry:
         }).encode()  # fmt: skip
         answer = self.request("PUT", f"/v2/{repository}/manifests/{tag}",
                               {**bearer(token), "Content-Type": _MANIFEST}, manifest)  # fmt: skip
-        _expect(answer, 201, "the push of the manifest")
+        _expect(answer, 201, mark("the push of the manifest"))
         return digest(manifest)
 
     def delete(self, project: str, name: str, user: str, password: str) -> None:
@@ -141,7 +147,10 @@ class Registry:
         path = f"/api/v2.0/projects/{project}/repositories/{quote_plus(name)}"
         answer = self.request("DELETE", path, basic(user, password))
         if answer.status not in (200, 202):
-            raise RegistryError(f"deleting {project}/{name} got status {answer.status}")
+            raise RegistryError(tr(
+                "deleting {repository} got status {status}",
+                repository=f"{project}/{name}", status=answer.status,
+            ))  # fmt: skip
 
     def begin_push(self, repository: str, token: str) -> int:
         """Begin an upload, and return the answer's status: 202 where pushes are taken."""
@@ -152,33 +161,38 @@ class Registry:
         answer = self.request("HEAD", f"/v2/{repository}/manifests/{tag}",
                               {**bearer(token), "Accept": _MANIFEST})  # fmt: skip
         if answer.status not in (200, 404):
-            raise RegistryError(f"looking for {repository}:{tag} got status {answer.status}")
+            raise RegistryError(tr(
+                "looking for {image} got status {status}",
+                image=f"{repository}:{tag}", status=answer.status,
+            ))  # fmt: skip
         return answer.status == 200
 
     def _push_blob(self, repository: str, blob: bytes, token: str) -> None:
         begun = self.request("POST", f"/v2/{repository}/blobs/uploads/", bearer(token), b"")
-        _expect(begun, 202, "the begin of an upload")
+        _expect(begun, 202, mark("the begin of an upload"))
         place = urlsplit(next(v for k, v in begun.headers.items() if k.lower() == "location"))
         query = f"{place.query}&" if place.query else ""
         answer = self.request(
             "PUT", f"{place.path}?{query}{urlencode({'digest': digest(blob)})}",
             {**bearer(token), "Content-Type": "application/octet-stream"}, blob,
         )  # fmt: skip
-        _expect(answer, 201, "the upload of a blob")
+        _expect(answer, 201, mark("the upload of a blob"))
 
     def pull(self, repository: str, reference: str, token: str) -> str:
         """Pull the manifest and its blobs; return the manifest's digest."""
         answer = self.request("GET", f"/v2/{repository}/manifests/{reference}",
                               {**bearer(token), "Accept": _MANIFEST})  # fmt: skip
-        _expect(answer, 200, "the pull of the manifest")
+        _expect(answer, 200, mark("the pull of the manifest"))
         manifest = answer.json()
         layers = manifest.get("layers")
         for part in [manifest.get("config"), *(layers if isinstance(layers, list) else [])]:
             wanted = str(part.get("digest")) if isinstance(part, dict) else ""
             blob = self.request("GET", f"/v2/{repository}/blobs/{wanted}", bearer(token))
-            _expect(blob, 200, "the pull of a blob")
+            _expect(blob, 200, mark("the pull of a blob"))
             if digest(blob.body) != wanted:
-                raise RegistryError(f"the blob {wanted[:19]} arrived with another digest")
+                raise RegistryError(
+                    tr("the blob {digest} arrived with another digest", digest=wanted[:19])
+                )
         return digest(answer.body)
 
 
@@ -200,4 +214,7 @@ def bearer(token: str) -> dict[str, str]:
 def _expect(answer: Answer, status: int, what: str) -> None:
     if answer.status != status:
         said = answer.body[:160].decode("utf-8", "replace")
-        raise RegistryError(f"{what} got status {answer.status} instead of {status}: {said}")
+        raise RegistryError(tr(
+            "{what} got status {status} instead of {wanted}: {said}",
+            what=tr(what), status=answer.status, wanted=status, said=said,
+        ))  # fmt: skip

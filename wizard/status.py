@@ -12,6 +12,7 @@ from harbor_wizard.components import services
 from harbor_wizard.components.docker import COMPOSE
 from harbor_wizard.engine.runner import Connect
 from harbor_wizard.errors import HarborWizardError
+from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import BalancerType, Cluster, Host, Role
 from harbor_wizard.releases import find
 from harbor_wizard.step import quote
@@ -34,6 +35,18 @@ class HostStatus:
     def well(self) -> bool:
         """Say whether all that should run there does."""
         return not self.error and all(state in GOOD for state in self.parts.values())
+
+    @property
+    def sign(self) -> str:
+        """A sign for whether it is well."""
+        return "✓" if self.well else "✗"
+
+    @property
+    def summary(self) -> str:
+        """Whether it is well, in words."""
+        if self.well:
+            return tr("well")
+        return tr("not reached") if self.error else tr("not well")
 
 
 GOOD = ("active", "running", "UP")
@@ -69,18 +82,23 @@ class ClusterStatus:
 
     def as_text(self) -> str:
         """Return it for people."""
-        holders = ", ".join(self.holders) or "nobody"
-        mark = "✓" if len(self.holders) == 1 else "✗"
-        lines = [f"{self.cluster}: {'all is well' if self.well else 'not all is well'}"]
+        holders = ", ".join(self.holders) or tr("nobody")
+        sign = "✓" if len(self.holders) == 1 else "✗"
+        lines = [
+            tr("{cluster}: all is well", cluster=self.cluster)
+            if self.well
+            else tr("{cluster}: not all is well", cluster=self.cluster)
+        ]
         if self.movable:
-            lines.append(f"{mark} {self.virtual_address} is held by {holders}")
+            held = tr("{address} is held by {holders}", address=self.virtual_address,
+                      holders=holders)  # fmt: skip
+            lines.append(f"{sign} {held}")
         for host in self.hosts:
             roles = ", ".join(host.roles)
             if "services" in host.roles:
-                roles += ": a single point of failure, for a proof of concept"
-            state = "well" if host.well else "not reached" if host.error else "not well"
-            sign = "✓" if host.well else "✗"
-            lines.append(f"{sign} {host.name} {host.address} ({roles}): {state}")
+                roles = tr("{roles}: a single point of failure, for a proof of concept",
+                           roles=roles)  # fmt: skip
+            lines.append(f"{host.sign} {host.name} {host.address} ({roles}): {host.summary}")
             if host.error:
                 lines.append(f"    {host.error}")
             for part, seen in host.parts.items():

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator
 
 from harbor_wizard.engine.runner import Connect
+from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster
 from harbor_wizard.registry import Registry, RegistryError, bearer
 from harbor_wizard.secrets import SecretValues
@@ -26,34 +27,38 @@ def verify(
     """Yield the checks, one after the other as they are made. A failure does not end them."""
     status = probe(cluster, connect)
     if cluster.vip_holders:
-        holders = ", ".join(status.holders) or "nobody"
-        yield Check("the virtual address is on one host", holders, len(status.holders) == 1)
+        holders = ", ".join(status.holders) or tr("nobody")
+        yield Check(tr("the virtual address is on one host"), holders, len(status.holders) == 1)
     for host in status.hosts:
         bad = [f"{part} {seen}" for part, seen in host.parts.items() if seen not in GOOD]
-        yield Check(f"{host.name} runs all its parts", host.error or ", ".join(bad) or "yes",
-                    host.well)  # fmt: skip
+        yield Check(tr("{host} runs all its parts", host=host.name),
+                    host.error or ", ".join(bad) or tr("yes"), host.well)  # fmt: skip
     password = values.value(cluster.admin_password.removeprefix("secret:"))
     ways = Ways(session, cluster, values)
     for node in cluster.nodes:
         healthy = functools.partial(_health, ways.node(node))
-        yield attempt(f"every part of {node.name} is healthy", healthy)
+        yield attempt(tr("every part of {host} is healthy", host=node.name), healthy)
     if cluster.has_front:
-        yield attempt("every part is healthy through the public address",
+        yield attempt(tr("every part is healthy through the public address"),
                       lambda: _health(ways.front()))  # fmt: skip
         yield from _image(ways.front(), password)
     if cluster.shares_state:
-        yield attempt("a token of each node is good on the others",
+        yield attempt(tr("a token of each node is good on the others"),
                       lambda: _tokens(cluster, ways, password))  # fmt: skip
-        yield attempt("the nodes share their secrets", lambda: _shared(cluster, connect))
+        yield attempt(tr("the nodes share their secrets"), lambda: _shared(cluster, connect))
     yield from replicated(cluster, ways, password)
 
 
 def _health(front: Registry) -> str:
     parts = front.health()
-    ill = [f"{part} is {state}" for part, state in parts.items() if state != "healthy"]
+    ill = [
+        tr("{part} is {state}", part=part, state=state)
+        for part, state in parts.items()
+        if state != "healthy"
+    ]
     if ill:
         raise RegistryError(", ".join(ill))
-    return f"{len(parts) - 1} parts"
+    return tr("{count} parts", count=len(parts) - 1)
 
 
 def _image(front: Registry, password: str) -> Iterator[Check]:
@@ -76,10 +81,15 @@ def _image(front: Registry, password: str) -> Iterator[Check]:
         front.delete(_PROJECT, name, "admin", password)
         return repository
 
-    for what, act in (("login", login), ("push", push), ("pull", pull), ("delete", delete)):
-        check = attempt(f"{what} through the public address", act)
+    for what, act in (
+        (tr("login through the public address"), login),
+        (tr("push through the public address"), push),
+        (tr("pull through the public address"), pull),
+        (tr("delete through the public address"), delete),
+    ):
+        check = attempt(what, act)
         yield check
-        if not check.good and what != "pull":
+        if not check.good and act is not pull:
             return
 
 
@@ -90,11 +100,12 @@ def _tokens(cluster: Cluster, ways: Ways, password: str) -> str:
         for other in cluster.nodes:
             answer = ways.node(other).request("GET", "/v2/", bearer(token))
             if answer.status != 200:
-                raise RegistryError(
-                    f"{other.name} refuses a token of {issuer.name} with status {answer.status}: "
-                    "their key pairs differ"
-                )
-    return f"{len(cluster.nodes)} nodes"
+                raise RegistryError(tr(
+                    "{host} refuses a token of {issuer} with status {status}: their key pairs "
+                    "differ",
+                    host=other.name, issuer=issuer.name, status=answer.status,
+                ))  # fmt: skip
+    return tr("{count} nodes", count=len(cluster.nodes))
 
 
 # What must be equal, read from the running containers; only digests leave the host.
@@ -133,5 +144,5 @@ def _shared(cluster: Cluster, connect: Connect) -> str:
     unequal = [what for what, values in seen.items()
                if len(set(values.values())) != 1 or len(values) != len(cluster.nodes)]  # fmt: skip
     if unequal:
-        raise RegistryError(f"not equal on all nodes: {', '.join(unequal)}")
-    return f"{len(seen)} of {len(seen)} are equal"
+        raise RegistryError(tr("not equal on all nodes: {names}", names=", ".join(unequal)))
+    return tr("{count} of {total} are equal", count=len(seen), total=len(seen))
