@@ -29,6 +29,7 @@ from typing import Any
 from harbor_wizard import releases
 from harbor_wizard.errors import HarborWizardError, InputError
 from harbor_wizard.files import write_atomically
+from harbor_wizard.language import mark, tr
 from harbor_wizard.platforms import (
     DOCKER_URL,
     PLATFORMS,
@@ -100,22 +101,29 @@ def read(folder: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         if (folder / f"{MANIFEST}.part").is_file():
-            raise InputError(
-                f"{folder} is an unfinished bundle; run the same “harbor-wizard bundle” again, it "
-                "goes on where it stopped"
-            ) from None
-        raise InputError(
-            f"{folder} is no bundle, it has no {MANIFEST}; make one with “harbor-wizard bundle”"
-        ) from None
+            raise InputError(tr(
+                "{folder} is an unfinished bundle; run the same “harbor-wizard bundle” again, it "
+                "goes on where it stopped",
+                folder=folder,
+            )) from None  # fmt: skip
+        raise InputError(tr(
+            "{folder} is no bundle, it has no {file}; make one with “harbor-wizard bundle”",
+            folder=folder, file=MANIFEST,
+        )) from None  # fmt: skip
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}); make the bundle again") from None
-    if not isinstance(found, dict) or not isinstance(found.get("files"), dict):
-        raise InputError(f"{path} is not the manifest of a bundle; make the bundle again")
-    if found.get("schema") != SCHEMA:
         raise InputError(
-            f"{path} is of schema {found.get('schema')}, this harbor-wizard reads {SCHEMA}; make "
-            "the bundle again with this one"
+            tr("{path} cannot be read ({reason}); make the bundle again", path=path, reason=error)
+        ) from None
+    if not isinstance(found, dict) or not isinstance(found.get("files"), dict):
+        raise InputError(
+            tr("{path} is not the manifest of a bundle; make the bundle again", path=path)
         )
+    if found.get("schema") != SCHEMA:
+        raise InputError(tr(
+            "{path} is of schema {found}, this harbor-wizard reads {known}; make the bundle again "
+            "with this one",
+            path=path, found=found.get("schema"), known=SCHEMA,
+        ))  # fmt: skip
     return found
 
 
@@ -126,18 +134,23 @@ def problems(folder: Path) -> Iterator[str]:
     """
     for name, about in read(folder)["files"].items():
         if not isinstance(about, dict) or "/" in name or name.startswith("."):
-            yield f"{MANIFEST}: “{name}” is not the name of a bundle's file; make the bundle again"
+            yield tr(
+                "{manifest}: “{name}” is not the name of a bundle's file; make the bundle again",
+                manifest=MANIFEST, name=name,
+            )  # fmt: skip
             continue
         path = folder / name
         if not path.is_file():
-            yield f"{name} is missing; copy the whole folder again"
+            yield tr("{name} is missing; copy the whole folder again", name=name)
         elif path.stat().st_size != about.get("size"):
-            yield (
-                f"{name} has {path.stat().st_size} bytes, {about.get('size')} were put into the "
-                "bundle; copy it again"
-            )
+            yield tr(
+                "{name} has {size} bytes, {wanted} were put into the bundle; copy it again",
+                name=name, size=path.stat().st_size, wanted=about.get("size"),
+            )  # fmt: skip
         elif checksum(path) != about.get("sha256"):
-            yield f"{name} is damaged: its SHA-256 is not the manifest's; copy it again"
+            yield tr(
+                "{name} is damaged: its SHA-256 is not the manifest's; copy it again", name=name
+            )
 
 
 def checksum(path: Path) -> str:
@@ -146,9 +159,10 @@ def checksum(path: Path) -> str:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror}); check its path and permissions"
-        ) from None
+        raise InputError(tr(
+            "{path} cannot be read ({reason}); check its path and permissions",
+            path=path, reason=error.strerror,
+        )) from None  # fmt: skip
 
 
 # What is wished for
@@ -159,12 +173,13 @@ def _known(wish: Wish) -> tuple[str, ...]:
     if reason:
         raise InputError(f"--release: {wish.release} {reason}")
     if not wish.platforms:
-        raise InputError("--platform: none is given; name those of your hosts, as debian-13")
+        raise InputError(tr("--platform: none is given; name those of your hosts, as debian-13"))
     for name in (*wish.platforms, *wish.sources):
         if name not in PLATFORMS:
-            raise InputError(
-                f"--platform: {name} is not supported; there are {', '.join(PLATFORMS)}"
-            )
+            raise InputError(tr(
+                "--platform: {name} is not supported; there are {known}",
+                name=name, known=", ".join(PLATFORMS),
+            ))  # fmt: skip
     return tuple(dict.fromkeys(wish.platforms))
 
 
@@ -175,7 +190,11 @@ def _docker_source(wish: Wish, platform: Platform) -> Source:
     refused = docker_refusal(platform, source)
     if refused:
         other = "docker" if source == "distribution" else "distribution"
-        raise InputError(f"--docker: {refused.partition(';')[0]}; say “--docker {other}” for it")
+        # What it says after its semicolon is for a cluster file, and there is none here.
+        raise InputError(tr(
+            "--docker: {refused}; say “--docker {other}” for it",
+            refused=re.split("[;；]", refused)[0], other=other,
+        ))  # fmt: skip
     return source
 
 
@@ -188,20 +207,23 @@ def _tools(wish: Wish, chosen: Mapping[str, Source]) -> None:
         needed += ["gpg"] if source == "docker" else []
         missing = [program for program in needed if shutil.which(program) is None]
         if missing:
-            raise InputError(
-                f"{' and '.join(missing)} is not on this machine, and packages for {name} are "
-                "fetched with it; install it here, or make the bundle on a machine that has it"
-            )
+            raise InputError(tr(
+                "{programs} is not on this machine, and packages for {platform} are fetched with "
+                "it; install it here, or make the bundle on a machine that has it",
+                programs=tr(" and ").join(missing), platform=name,
+            ))  # fmt: skip
         if name in wish.sources:
             if not wish.sources[name].is_file():
-                raise InputError(
-                    f"--source-list: {wish.sources[name]} is not a file; give the path of one"
-                )
+                raise InputError(tr(
+                    "--source-list: {path} is not a file; give the path of one",
+                    path=wish.sources[name],
+                ))  # fmt: skip
         elif not apt:
-            raise InputError(
-                f"--source-list: {name} needs one: a .repo file as such a host has it in "
-                f"/etc/yum.repos.d, say “--source-list {name}=FILE”"
-            )
+            raise InputError(tr(
+                "--source-list: {platform} needs one: a .repo file as such a host has it in "
+                "/etc/yum.repos.d, say “--source-list {platform}=FILE”",
+                platform=name,
+            ))  # fmt: skip
 
 
 def _begin(wish: Wish, out: Path) -> dict[str, Any]:
@@ -215,16 +237,17 @@ def _begin(wish: Wish, out: Path) -> dict[str, Any]:
                 continue
             break
     if manifest.get("release", wish.release) != wish.release:
-        raise InputError(
-            f"--out: {out} is a bundle of Harbor {manifest['release']}; choose another folder for "
-            f"{wish.release}"
-        )
+        raise InputError(tr(
+            "--out: {folder} is a bundle of Harbor {there}; choose another folder for {release}",
+            folder=out, there=manifest["release"], release=wish.release,
+        ))  # fmt: skip
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(
-            f"--out: {out} cannot be made ({error.strerror}); choose another folder"
-        ) from None
+        raise InputError(tr(
+            "--out: {folder} cannot be made ({reason}); choose another folder",
+            folder=out, reason=error.strerror,
+        )) from None  # fmt: skip
     return {
         **manifest, "schema": SCHEMA, "by": f"harbor-wizard {version('harbor-wizard')}",
         "release": wish.release,
@@ -257,16 +280,17 @@ def _bring_installer(wish: Wish, out: Path, manifest: dict[str, Any], say: Say) 
     given = wish.installer or _INSTALLER.format(wish.release, name)
     signed = release.signature == "sigstore"
     if _there(out, manifest, name):
-        say(f"{name} is there")
+        say(tr("{name} is there", name=name))
     else:
-        say(f"fetching {name}")
+        say(tr("fetching {name}", name=name))
         _bring(given, out / name, say)
         with (out / name).open("rb") as stream:
             if stream.read(2) != b"\x1f\x8b":
                 (out / name).unlink()
-                raise InputError(
-                    f"{given} is not an installer of Harbor (no .tgz); look at --installer"
-                )
+                raise InputError(tr(
+                    "{given} is not an installer of Harbor (no .tgz); look at --installer",
+                    given=given,
+                ))  # fmt: skip
     manifest["installer"] = name
     _enter(out, manifest, name)
     signature = f"{name}.sigstore.json"
@@ -276,32 +300,56 @@ def _bring_installer(wish: Wish, out: Path, manifest: dict[str, Any], say: Say) 
             _enter(out, manifest, signature)
         except HarborWizardError:
             (out / signature).unlink(missing_ok=True)
-    manifest["signature"] = _checked(out / name, out / signature, wish.release, say, signed=signed)
+    known = _checked(out / name, out / signature, signed=signed)
+    manifest["signature"] = known.format(**_signature_values(manifest))
+    say(tr("signature: {said}", said=signature_known(manifest)))
 
 
-def _checked(installer: Path, signature: Path, release: str, say: Say, *, signed: bool) -> str:
+# What can be known of who made the installer; the manifest has it in English.
+_UNSIGNED = mark("Harbor {release} has no sigstore signature: only the checksum is known")
+_NO_SIGNATURE = mark("not checked: there is no {file} beside the installer")
+_NO_COSIGN = mark(
+    "not checked: cosign is not on this machine; {file} is kept, so that it can be checked later"
+)
+_SIGNED = mark("checked with cosign: made by Harbor's release workflow")
+
+
+def signature_known(manifest: Mapping[str, Any]) -> str:
+    """Return what a bundle's manifest says of who made the installer, for people."""
+    said, values = str(manifest["signature"]), _signature_values(manifest)
+    for text in (_UNSIGNED, _NO_SIGNATURE, _NO_COSIGN, _SIGNED):
+        if text.format(**values) == said:
+            return tr(text, **values)
+    return said
+
+
+def _signature_values(manifest: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "release": str(manifest["release"]),
+        "file": f"{manifest['installer']}.sigstore.json",
+    }
+
+
+def _checked(installer: Path, signature: Path, *, signed: bool) -> str:
     """Return what is known of who made the installer. Raises `BundleError` where it is not Harbor.
 
     Only the signatures from 2.15.0 on are checked: before, there was a PGP one or none.
     """
     if not signed:
-        said = f"Harbor {release} has no sigstore signature: only the checksum is known"
+        known = _UNSIGNED
     elif not signature.is_file():
-        said = f"not checked: there is no {signature.name} beside the installer"
+        known = _NO_SIGNATURE
     elif shutil.which("cosign") is None:
-        said = (
-            f"not checked: cosign is not on this machine; {signature.name} is kept, so that it can "
-            "be checked later"
-        )
+        known = _NO_COSIGN
     else:
         _run(["cosign", "verify-blob", "--bundle", str(signature),
               "--certificate-oidc-issuer", _ISSUER, "--certificate-identity-regexp", _IDENTITY,
               str(installer)],
-             f"{installer.name} is not signed by Harbor's release workflow; do not use it",
+             tr("{name} is not signed by Harbor's release workflow; do not use it",
+                name=installer.name),
         )  # fmt: skip
-        said = "checked with cosign: made by Harbor's release workflow"
-    say(f"signature: {said}")
-    return said
+        known = _SIGNED
+    return known
 
 
 def _bring(given: str, path: Path, say: Say) -> None:
@@ -314,10 +362,11 @@ def _bring(given: str, path: Path, say: Say) -> None:
                 shutil.copyfile(source, part)
                 part.replace(path)
         except OSError as error:
-            raise InputError(
-                f"{source} cannot be copied to {path} ({error.strerror}); check the path, and the "
-                "room that is left"
-            ) from None
+            raise InputError(tr(
+                "{source} cannot be copied to {path} ({reason}); check the path, and the room "
+                "that is left",
+                source=source, path=path, reason=error.strerror,
+            )) from None  # fmt: skip
         return
     there = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(given, headers={"Range": f"bytes={there}-"} if there else {})  # noqa: S310 - http or https
@@ -333,16 +382,18 @@ def _bring(given: str, path: Path, say: Say) -> None:
             part.unlink()
             _bring(given, path, say)
             return
-        raise BundleError(
-            f"{given} is not to be had (HTTP {error.code}); check the address, or bring the file "
-            "and say --installer FILE"
-        ) from None
+        raise BundleError(tr(
+            "{given} is not to be had (HTTP {status}); check the address, or bring the file and "
+            "say --installer FILE",
+            given=given, status=error.code,
+        )) from None  # fmt: skip
     except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", None) or error
-        raise BundleError(
-            f"{given} could not be fetched ({reason}); run the same command again, it goes on "
-            "where it stopped"
-        ) from None
+        raise BundleError(tr(
+            "{given} could not be fetched ({reason}); run the same command again, it goes on "
+            "where it stopped",
+            given=given, reason=reason,
+        )) from None  # fmt: skip
     part.replace(path)
 
 
@@ -353,9 +404,10 @@ def _receive(answer: Any, stream: Any, done: int, total: int, name: str, say: Sa
         done += len(block)
         if done - told >= 100 * _BLOCK:
             told = done
-            say(f"{name}: {done // _BLOCK} of {total // _BLOCK or '?'} MB")
+            say(tr("{name}: {done} of {total} MB", name=name, done=done // _BLOCK,
+                   total=total // _BLOCK or "?"))  # fmt: skip
     if total and done < total:
-        raise OSError(f"it ended after {done} of {total} bytes")
+        raise OSError(tr("it ended after {done} of {total} bytes", done=done, total=total))
 
 
 # Packages
@@ -374,9 +426,10 @@ def _bring_packages(
     if manifest["platforms"].get(name) == about and all(
         _there(out, manifest, one) for one in (archive, f"{archive}.sha256")
     ):
-        say(f"{archive} is there")
+        say(tr("{name} is there", name=archive))
         return
-    say(f"fetching the packages for {platform.title} (Docker: {docker})")
+    say(tr("fetching the packages for {platform} (Docker: {docker})",
+           platform=platform.title, docker=docker))  # fmt: skip
     work = (out / ".work" / name).resolve()
     work.mkdir(parents=True, exist_ok=True)
     names = list(dict.fromkeys(one for group in wanted.values() for one in group))
@@ -423,15 +476,16 @@ def _repository(platform: Platform, mirror: str | None, work: Path) -> str:
     key = work / "docker.asc"
     key.unlink(missing_ok=True)
     _bring(f"{address}/{docker.key_path}", key, _quiet)
-    where = f"the key at {address}/{docker.key_path}"
+    url = f"{address}/{docker.key_path}"
     with tempfile.TemporaryDirectory() as home:
         show = ["gpg", "--homedir", home, "--batch", "--with-colons", "--show-keys", str(key)]
-        seen = _fingerprints(_run(show, f"{where} cannot be read"))
+        seen = _fingerprints(_run(show, tr("the key at {url} cannot be read", url=url)))
     if seen != [docker.fingerprint]:
-        raise BundleError(
-            f"{where} has the fingerprint {' '.join(seen) or '(none)'}, Docker's is "
-            f"{docker.fingerprint}; nothing was fetched from there, look at --mirror"
-        )
+        raise BundleError(tr(
+            "the key at {url} has the fingerprint {seen}, Docker's is {wanted}; nothing was "
+            "fetched from there, look at --mirror",
+            url=url, seen=" ".join(seen) or tr("(none)"), wanted=docker.fingerprint,
+        ))  # fmt: skip
     if platform.manager == "apt":
         return (
             f"Types: deb\nURIs: {address}/{docker.path}\nSuites: {docker.suite}\n"
@@ -484,15 +538,17 @@ def _fetch_apt(
         "-oDebug::NoLocking=true", "-oAPT::Get::AllowUnauthenticated=false",
         "-oAcquire::Retries=3", "-oAcquire::Languages=none", "-q",
     ]  # fmt: skip
-    where = f"the package sources of {platform.title}"
     _run([*apt, "-oAPT::Update::Error-Mode=any", "update"],
-         f"{where} could not be read; check the way there, or give others by --source-list",
+         tr("the package sources of {platform} could not be read; check the way there, or give "
+            "others by --source-list", platform=platform.title),
     )  # fmt: skip
     _run([*apt, "-y", "--download-only", "--no-install-recommends", "install", *names],
-         f"{where} do not give all packages; run the same command again, or give others by "
-         "--source-list",
+         tr("the package sources of {platform} do not give all packages; run the same command "
+            "again, or give others by --source-list", platform=platform.title),
     )  # fmt: skip
-    _run([*apt, "autoclean"], f"{archives} could not be tidied; delete it and run again")
+    _run([*apt, "autoclean"],
+         tr("{folder} could not be tidied; delete it and run again", folder=archives),
+    )  # fmt: skip
     return _apt_repository(archives)
 
 
@@ -511,10 +567,11 @@ def _apt_sources(platform: Platform) -> str:
         stanzas = [("http://archive.ubuntu.com/ubuntu", suites, "main universe")]
     path = Path("/usr/share/keyrings") / keyring
     if not path.is_file():
-        raise InputError(
-            f"{path} is not on this machine, and the packages of {platform.title} are checked with "
-            f"it; install the package {package}, or give a list by --source-list"
-        )
+        raise InputError(tr(
+            "{path} is not on this machine, and the packages of {platform} are checked with it; "
+            "install the package {package}, or give a list by --source-list",
+            path=path, platform=platform.title, package=package,
+        ))  # fmt: skip
     return "\n".join(
         f"Types: deb\nURIs: {address}\nSuites: {suites}\nComponents: {components}\n"
         f"Signed-By: {path}\n"
@@ -527,7 +584,8 @@ def _apt_repository(folder: Path) -> dict[str, bytes | Path]:
     members: dict[str, bytes | Path] = {}
     index = []
     for path in sorted(folder.glob("*.deb")):
-        control = _run(["dpkg-deb", "-f", str(path)], f"{path} is damaged; delete it, run again")
+        control = _run(["dpkg-deb", "-f", str(path)],
+                       tr("{path} is damaged; delete it, run again", path=path))  # fmt: skip
         fields = dict(re.findall(r"^(Package|Version|Architecture): *(.*)$", control, re.M))
         # apt's own names have %3a for the colon of an epoch, and would be looked for with a colon.
         plain = fields["Version"].rpartition(":")[2]
@@ -561,11 +619,11 @@ def _fetch_dnf(
           f"--setopt=reposdir={repositories}", f"--setopt=cachedir={work / 'cache'}",
           "--setopt=install_weak_deps=False", f"--setopt=module_platform_id={module}",
           "--downloadonly", f"--downloaddir={fetched}", "install", *names],
-         f"the package sources of {platform.title} do not give all packages; look at "
-         f"{given}")  # fmt: skip
+         tr("the package sources of {platform} do not give all packages; look at {path}",
+            platform=platform.title, path=given))  # fmt: skip
     _run(["createrepo_c", "--quiet", "--compatibility", str(fetched)]
          if platform.manager == "yum" else ["createrepo_c", "--quiet", str(fetched)],
-         f"the index of {fetched} could not be made")  # fmt: skip
+         tr("the index of {folder} could not be made", folder=fetched))  # fmt: skip
     return {
         str(path.relative_to(fetched)): path
         for path in sorted(fetched.rglob("*"))
@@ -581,9 +639,10 @@ def _run(arguments: Sequence[str], failed: str) -> str:
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except OSError as error:
-        raise BundleError(
-            f"{failed} ({arguments[0]} could not be run: {error.strerror})"
-        ) from None
+        raise BundleError(tr(
+            "{failed} ({program} could not be run: {reason})",
+            failed=failed, program=arguments[0], reason=error.strerror,
+        )) from None  # fmt: skip
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines()
         wrong = [line for line in lines if re.match(r"(E|Err|Error)\b", line)] or lines

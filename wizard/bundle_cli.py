@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from harbor_wizard.language import tr
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the command line."""
@@ -49,18 +51,21 @@ def bundle(
     if verify is not None:
         raise typer.Exit(_verify(verify))
     if out is None:
-        raise InputError("--out: no folder is given; say where the bundle is to be")
+        raise InputError(tr("--out: no folder is given; say where the bundle is to be"))
     names = tuple(platform or ())
     sources: dict[str, Path] = {}
     for given in source_list or ():
         name, _, path = given.rpartition("=")
         if not name and len(names) != 1:
-            raise InputError(f"--source-list: for which platform is {path}? say PLATFORM={path}")
+            raise InputError(
+                tr("--source-list: for which platform is {path}? say PLATFORM={path}", path=path)
+            )
         sources[name or names[0]] = Path(path).expanduser()
     wish = bundles.Wish(release or NEWEST, names, installer, docker, mirror, sources)
     made = bundles.make(wish, out, typer.echo)
     size = sum(about["size"] for about in made["files"].values()) >> 20
-    typer.echo(f"{out}: {len(made['files'])} files, {size} MB. In the cluster file:")
+    typer.echo(tr("{folder}: {count} files, {size} MB. In the cluster file:",
+                  folder=out, count=len(made["files"]), size=size))  # fmt: skip
     typer.echo(f"  installer:\n    file: {out / made['installer']}")
     typer.echo(f"  packages:\n    source: bundle\n    bundle: {out}")
 
@@ -75,6 +80,9 @@ def _verify(folder: Path) -> int:
         return 1
     about = bundles.read(folder)
     what = ", ".join(about["platforms"])
-    typer.echo(f"✓ {folder} is whole: Harbor {about['release']}, packages for {what}")
-    typer.echo(f"  signature of the installer: {about['signature']}")
+    whole = tr("{folder} is whole: Harbor {release}, packages for {platforms}",
+               folder=folder, release=about["release"], platforms=what)  # fmt: skip
+    known = tr("signature of the installer: {said}", said=bundles.signature_known(about))
+    typer.echo(f"✓ {whole}")
+    typer.echo(f"  {known}")
     return 0
