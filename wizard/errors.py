@@ -16,6 +16,8 @@ code meaning
 
 from __future__ import annotations
 
+from enum import Enum, auto
+
 
 class HarborWizardError(Exception):
     """The root of all errors that are told to the operator as a sentence.
@@ -32,10 +34,40 @@ class InputError(HarborWizardError):
     exit_code = 2
 
 
+class MistakeKind(Enum):
+    """What a mistake in a cluster file is, for those that read more of it than its sentence."""
+
+    MISSING = auto()
+    EMPTY = auto()  # a list without items
+    NEITHER = auto()  # none of several keys, one of which is needed
+    WRONG = auto()  # the value as a whole is not what belongs there
+    OTHER = auto()
+
+
+class Mistake(str):
+    """A mistake in a cluster file: where it is, and why, together the sentence `path: reason`.
+
+    Where something is `MISSING`, `example` is what could stand there.
+    """
+
+    path: str
+    reason: str
+    kind: MistakeKind
+    example: str
+
+    def __new__(
+        cls, path: str, reason: str, kind: MistakeKind = MistakeKind.OTHER, example: str = ""
+    ) -> Mistake:
+        """Return the mistake, which as a text is its sentence."""
+        made = super().__new__(cls, f"{path}: {reason}")
+        made.path, made.reason, made.kind, made.example = path, reason, kind, example
+        return made
+
+
 class ClusterError(InputError):
     """A cluster file has mistakes; all of them, a sentence each."""
 
-    def __init__(self, source: str, problems: list[str]) -> None:
+    def __init__(self, source: str, problems: list[Mistake]) -> None:
         self.source = source
         self.problems = problems
         super().__init__("\n".join(f"{source}: {problem}" for problem in problems))

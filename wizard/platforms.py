@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from harbor_wizard.language import mark, tr
+
 Manager = Literal["apt", "dnf", "yum"]
 Source = Literal["distribution", "docker", "bundle"]
 
@@ -48,7 +50,8 @@ class Platform:
     true, `VERSION_ID` has a second part (9.4) that makes no difference to us. `packages` are the
     names of what we install by what it is for; one that the distribution has not got is left out,
     or is in `extra` with the repository that has it. `docker` is Docker's own repository, None
-    where Docker makes no packages for it. `peculiar` is what an operator has to know of it.
+    where Docker makes no packages for it. `peculiar` is what an operator has to know of it, to be
+    looked up by `tr` where it is shown.
     """
 
     name: str
@@ -136,7 +139,7 @@ _RPM = {
     "openssl": ("openssl",),
 }
 _CLONES = {"rhel": "Red Hat Enterprise Linux", "rocky": "Rocky Linux", "almalinux": "AlmaLinux"}
-_PODMAN = (
+_PODMAN = mark(
     'its own "docker" is Podman, which Harbor does not run on; podman, buildah and runc of the '
     "distribution stand in the way of Docker's packages where they are installed"
 )
@@ -176,9 +179,11 @@ def _centos_7() -> Platform:
         extra={"jq": "EPEL", "nginx": "EPEL"},
         ca_bundle=_CA_BUNDLE, nginx_user="nginx",
         selinux=True, firewalld=True,
-        peculiar="it has had no updates since 2024-07, and its repositories are in the vault only "
-        "(vault.centos.org or a mirror of it, to be set up beforehand); its own Docker is 1.13; "
-        "its psql (9.2) knows no SCRAM passwords",
+        peculiar=mark(
+            "it has had no updates since 2024-07, and its repositories are in the vault only "
+            "(vault.centos.org or a mirror of it, to be set up beforehand); its own Docker is "
+            "1.13; its psql (9.2) knows no SCRAM passwords"
+        ),
     )  # fmt: skip
 
 
@@ -192,8 +197,8 @@ PLATFORMS: dict[str, Platform] = {
         _ubuntu("24.04", "noble"),
         _ubuntu("26.04", "resolute"),
         *(_rhel(os_id, version) for os_id in _CLONES for version in ("8", "9", "10")),
-        _openeuler("22.03", "docker-engine", "its Docker is 18.09, older than Harbor's "
-                   "documentation wants from 2.11 on (20.10.10)"),
+        _openeuler("22.03", "docker-engine", mark("its Docker is 18.09, older than Harbor's "
+                   "documentation wants from 2.11 on (20.10.10)")),
         _openeuler("24.03", "moby", ""),
         _centos_7(),
     )
@@ -211,14 +216,16 @@ def detect(os_id: str, os_version: str) -> Platform | None:
 def docker_refusal(platform: Platform, source: Source) -> str:
     """Return why Docker cannot come from that source, and what to do; nothing where it can."""
     if source == "distribution" and "docker" not in platform.packages:
-        return (
-            f"{platform.title} has no Docker that Harbor runs on in its own packages; write "
-            '"source: docker" (Docker\'s repository or a mirror of it) or "source: bundle"'
+        return tr(
+            "{platform} has no Docker that Harbor runs on in its own packages; write "
+            '"source: docker" (Docker\'s repository or a mirror of it) or "source: bundle"',
+            platform=platform.title,
         )
     if source == "docker" and platform.docker is None:
-        return (
-            f"Docker makes no packages for {platform.title}; write "
-            '"source: distribution" or "source: bundle"'
+        return tr(
+            'Docker makes no packages for {platform}; write "source: distribution" or '
+            '"source: bundle"',
+            platform=platform.title,
         )
     return ""
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harbor_wizard import release_keys
+from harbor_wizard.language import tr
 
 Version = tuple[int, int, int]
 
@@ -323,12 +324,12 @@ RELEASES: dict[str, Release] = {version: _release(version, version) for version 
 def supported(version: str) -> str:
     """Return why a version cannot be installed, or nothing where it can."""
     if not re.fullmatch(r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}", version):
-        return "is not a version of three numbers"
+        return tr("is not a version of three numbers")
     lines = {line_of(one) for one in RELEASES}
     if line_of(version) in lines or line_of(version) > max(lines):
         return ""
     known = ", ".join(f"{major}.{minor}" for major, minor in sorted(lines))
-    return f"is of no release that is supported ({known})"
+    return tr("is of no release that is supported ({known})", known=known)
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from harbor_wizard.language import tr
 from harbor_wizard.platforms import PLATFORMS
 from harbor_wizard.releases import supported
 
@@ -51,16 +52,16 @@ def _address(value: str) -> str:
     try:
         return str(ipaddress.ip_address(value))
     except ValueError:
-        raise ValueError("is not an IP address") from None
+        raise ValueError(tr("is not an IP address")) from None
 
 
 def _virtual(value: str) -> str:
     if "/" not in value:
-        raise ValueError("has no prefix length")
+        raise ValueError(tr("has no prefix length"))
     try:
         return str(ipaddress.ip_interface(value))
     except ValueError:
-        raise ValueError("is not an IP address with a prefix length") from None
+        raise ValueError(tr("is not an IP address with a prefix length")) from None
 
 
 def _domain(value: str) -> str:
@@ -73,9 +74,9 @@ def _domain(value: str) -> str:
     labels = value.split(".")
     good = all(re.fullmatch(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)", label) for label in labels)
     if not good or len(value) > 253:
-        raise ValueError("is not a host name")
+        raise ValueError(tr("is not a host name"))
     if labels[-1].isdigit():
-        raise ValueError("is neither an IP address nor a host name")
+        raise ValueError(tr("is neither an IP address nor a host name"))
     return value.lower()
 
 
@@ -88,26 +89,27 @@ def _release(value: str) -> str:
 
 def _platform(value: str) -> str:
     if value not in PLATFORMS:
-        raise ValueError(f"is not a platform that is supported ({', '.join(PLATFORMS)})")
+        known = ", ".join(PLATFORMS)
+        raise ValueError(tr("is not a platform that is supported ({known})", known=known))
     return value
 
 
 def _url(value: str) -> str:
     if not re.fullmatch(r"https?://[^\s'\"\\]+", value):
-        raise ValueError("is not an http or https URL")
+        raise ValueError(tr("is not an http or https URL"))
     return value
 
 
 def _absolute(value: str) -> str:
     # Harbor's prepare reads data_volume by grep and awk: no blank, no quote, no comment.
     if not re.fullmatch(r"/[A-Za-z0-9._/+@-]+", value) or ".." in value.split("/"):
-        raise ValueError("is not an absolute path made of letters, digits and ._/+@-")
+        raise ValueError(tr("is not an absolute path made of letters, digits and ._/+@-"))
     return value.rstrip("/")
 
 
 def _secret(value: str) -> str:
     if not re.fullmatch(r"secret:[a-z][a-z0-9_]{0,62}", value):
-        raise ValueError("is not a reference to a secret")
+        raise ValueError(tr("is not a reference to a secret"))
     return value
 
 

@@ -13,7 +13,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from harbor_wizard.errors import ClusterError, InputError
+from harbor_wizard.errors import ClusterError, InputError, Mistake, MistakeKind
+from harbor_wizard.language import tr
 from harbor_wizard.model import checks
 from harbor_wizard.model.cluster import Cluster
 
@@ -39,15 +40,21 @@ def read(path: Path) -> dict[str, Any]:
 def _bytes(path: Path) -> bytes:
     try:
         if path.is_dir():
-            raise InputError(f"{path} is a folder; give the path of a cluster file in it")
+            raise InputError(
+                tr("{path} is a folder; give the path of a cluster file in it", path=path)
+            )
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise InputError(
-            f"{path} is not there; give the path of a cluster file, or the name of a session"
-        ) from None
+            tr("{path} is not there; give the path of a cluster file, or the name of a session",
+               path=path)
+        ) from None  # fmt: skip
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); check its path") from None
+        raise InputError(
+            tr("{path} cannot be read ({reason}); check its path",
+               path=path, reason=error.strerror)
+        ) from None  # fmt: skip
     return content
 
 
@@ -55,40 +62,52 @@ def decode(content: bytes, source: str) -> dict[str, Any]:
     """Return the plain data of a cluster file's bytes. Raises `InputError` in one sentence."""
     if len(content) > MAX_BYTES:
         raise InputError(
-            f"{source} is larger than {MAX_BYTES // 1024} KiB, which no cluster file is; "
-            "check that it is the right file"
-        )
+            tr("{source} is larger than {size} KiB, which no cluster file is; check that it is "
+               "the right file", source=source, size=MAX_BYTES // 1024)
+        )  # fmt: skip
     if b"\0" in content:
-        raise InputError(f"{source} is a binary file; a cluster file is YAML text")
+        raise InputError(
+            tr("{source} is a binary file; a cluster file is YAML text", source=source)
+        )
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise InputError(
-            f"{source} line {line} is not UTF-8 text; save the file as UTF-8"
+            tr("{source} line {line} is not UTF-8 text; save the file as UTF-8",
+               source=source, line=line)
         ) from None
     try:
         data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader, made stricter
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise InputError(
-            f"{source}{where}: {error.problem}; mend the YAML there and try again"
-        ) from None
+        raise InputError(_broken(source, error)) from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        what = str(error).splitlines()[0] if str(error) else "nested too deeply"
-        raise InputError(f"{source} is not YAML that can be read ({what[:200]})") from None
+        what = str(error).splitlines()[0] if str(error) else tr("nested too deeply")
+        raise InputError(
+            tr("{source} is not YAML that can be read ({reason})", source=source, reason=what[:200])
+        ) from None
     if not isinstance(data, dict):
         raise InputError(
-            f"{source} holds no mapping at its top; a cluster file begins with lines such as "
-            '"name: prod-eu"'
-        )
+            tr("{source} holds no mapping at its top; a cluster file begins with lines such as "
+               '"name: prod-eu"', source=source)
+        )  # fmt: skip
     return data
+
+
+def _broken(source: str, error: yaml.MarkedYAMLError) -> str:
+    mark = error.problem_mark or error.context_mark
+    if mark is None:
+        return tr("{source}: {reason}; mend the YAML there and try again",
+                  source=source, reason=error.problem)  # fmt: skip
+    return tr(
+        "{source} line {line}, column {column}: {reason}; mend the YAML there and try again",
+        source=source, line=mark.line + 1, column=mark.column + 1, reason=error.problem,
+    )  # fmt: skip
 
 
 def parse(data: dict[str, Any], source: str, folder: Path | None = None) -> Cluster:
     """Return the cluster that `data` describes; raises `ClusterError` with all its mistakes."""
-    found: list[str] = []
+    found: list[Mistake] = []
     cluster = None
     try:
         cluster = Cluster.model_validate(data)
@@ -96,7 +115,7 @@ def parse(data: dict[str, Any], source: str, folder: Path | None = None) -> Clus
         details: list[dict[str, Any]] = [dict(detail) for detail in error.errors(include_url=False)]
         # A list whose items are wrong is also "too short": the items' own sentences say it all.
         inner = {one["loc"][:length] for one in details for length in range(len(one["loc"]))}
-        found += [_sentence(one) for one in details if one["loc"] not in inner]
+        found += [_mistake(one) for one in details if one["loc"] not in inner]
     found += [one for one in checks.problems(data, folder) if one not in found]
     if cluster is None or found:
         raise ClusterError(source, found)
@@ -126,13 +145,13 @@ class _Loader(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent):
             event = self.peek_event()  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(
-                None, None, "an alias (*) is not allowed in a cluster file", event.start_mark
+                None, None, tr("an alias (*) is not allowed in a cluster file"), event.start_mark
             )
         self.depth += 1
         if self.depth > MAX_DEPTH:
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(
-                None, None, "nested too deeply for a cluster file", mark
+                None, None, tr("nested too deeply for a cluster file"), mark
             )
         node = super().compose_node(parent, index)
         self.depth -= 1
@@ -143,16 +162,18 @@ class _Loader(yaml.SafeLoader):
         for key, _ in node.value:
             if key.tag == "tag:yaml.org,2002:merge":
                 raise yaml.constructor.ConstructorError(
-                    None, None, "a merge key (<<) is not allowed in a cluster file", key.start_mark
-                )
+                    None, None, tr("a merge key (<<) is not allowed in a cluster file"),
+                    key.start_mark,
+                )  # fmt: skip
             if not isinstance(key, yaml.ScalarNode):
                 raise yaml.constructor.ConstructorError(
-                    None, None, "a key has to be a word", key.start_mark
+                    None, None, tr("a key has to be a word"), key.start_mark
                 )
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f'the key "{key.value[:60]}" stands here twice', key.start_mark
-                )
+                    None, None, tr('the key "{key}" stands here twice', key=key.value[:60]),
+                    key.start_mark,
+                )  # fmt: skip
             seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
 
@@ -171,25 +192,49 @@ _Loader.yaml_implicit_resolvers = {
 _STORES = ("local", "filesystem", "nfs", "s3", "swift", "gcs", "azure", "oss")
 
 
-def _sentence(detail: dict[str, Any]) -> str:
-    """Return one sentence for one of pydantic's errors: path, value, expected, example."""
+def _mistake(detail: dict[str, Any]) -> Mistake:
+    """Return what one of pydantic's errors says: path, value, expected, example."""
     location, kind, message = detail["loc"], detail["type"], detail["msg"]
     holder, info = _field(location)
     path = _path(location)
     if kind == "extra_forbidden":
         known = list(holder.model_fields) if holder else []
         near = difflib.get_close_matches(str(location[-1]), known, n=1)
-        hint = f'did you mean "{near[0]}"?' if near else f"known here are {', '.join(known)}"
-        return f"{path}: is not a key that is known; {hint}"
+        if near:
+            return Mistake(
+                path, tr('is not a key that is known; did you mean "{key}"?', key=near[0])
+            )
+        return Mistake(
+            path, tr("is not a key that is known; known here are {keys}", keys=", ".join(known))
+        )
     expected, example = _expectation(info)
     if kind == "missing":
-        return f"{path}: is missing; expected {expected}{example}"
+        reason = _with_example(tr("is missing; expected {expected}", expected=expected), example)
+        return Mistake(path, reason, MistakeKind.MISSING, example)
     if kind in ("union_tag_invalid", "union_tag_not_found"):
-        types_known = f"{', '.join(_STORES[:-1])} or {_STORES[-1]}"
-        return f"{path}.type: is not one of {types_known}; write for example type: filesystem"
-    reason = message.removeprefix("Value error, ") if kind == "value_error" else "is not right"
-    shown = "the value" if _is_secret(info) else _shown(detail["input"])
-    return f"{path}: {shown} {reason}; expected {expected}{example}"
+        reason = tr(
+            "is not one of {types} or {last}; write for example type: filesystem",
+            types=", ".join(_STORES[:-1]), last=_STORES[-1],
+        )  # fmt: skip
+        return Mistake(f"{path}.type", reason)
+    said = message.removeprefix("Value error, ") if kind == "value_error" else tr("is not right")
+    shown = tr("the value") if _is_secret(info) else _shown(detail["input"])
+    reason = tr(
+        "{value} {reason}; expected {expected}", value=shown, reason=said, expected=expected
+    )
+    return Mistake(path, _with_example(reason, example), _kind_of(detail))
+
+
+def _with_example(sentence: str, example: str) -> str:
+    if not example:
+        return sentence
+    return tr("{sentence}, for example {example}", sentence=sentence, example=example)
+
+
+def _kind_of(detail: dict[str, Any]) -> MistakeKind:
+    if detail["type"] == "value_error":
+        return MistakeKind.OTHER
+    return MistakeKind.EMPTY if detail["input"] == [] else MistakeKind.WRONG
 
 
 def _path(location: tuple[int | str, ...]) -> str:
@@ -211,14 +256,14 @@ def _is_secret(info: FieldInfo | None) -> bool:
 
 
 def _expectation(info: FieldInfo | None) -> tuple[str, str]:
+    """Return what is expected of a field, and an example of it; without one, an empty text."""
     if info is None:
-        return "another value", ""
+        return tr("another value"), ""
     example = ""
     if info.examples:
         first = info.examples[0]
-        text = first if isinstance(first, str) else json.dumps(first, ensure_ascii=False)
-        example = f", for example {text}"
-    return info.description or "another value", example
+        example = first if isinstance(first, str) else json.dumps(first, ensure_ascii=False)
+    return tr(info.description or "another value"), example
 
 
 def _field(location: tuple[int | str, ...]) -> tuple[type[BaseModel] | None, FieldInfo | None]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+from harbor_wizard.language import mark, tr
 from harbor_wizard.model.cluster import (
     Access,
     AzureStorage,
@@ -126,7 +127,7 @@ QUESTIONS: tuple[Question, ...] = (
     of(Cluster, "release", "services", "Harbor", default=NEWEST),
     of(Installer, "installer.file", "services", "Installer file", "path"),
     of(Installer, "installer.url", "services", "… or its URL", example="https://…"),
-    of(Installer, "installer.sha256", "services", "… its SHA-256", example="64 digits"),
+    of(Installer, "installer.sha256", "services", "… its SHA-256", example=mark("64 digits")),
     of(Tls, "tls.mode", "services", "TLS ends", "choice", default="terminate",
         choices=("terminate", "passthrough", "none"), write=set_tls_mode,
         when=lambda data: terminates(data) and passes_through(data),
@@ -289,8 +290,8 @@ HOST_QUESTIONS: tuple[Question, ...] = (
 )  # fmt: skip
 
 _ROLES_TOLD = {
-    "balancer": "balancer takes clients", "harbor": "harbor serves them",
-    "services": "services has a database and Redis for a proof of concept",
+    "balancer": mark("balancer takes clients"), "harbor": mark("harbor serves them"),
+    "services": mark("services has a database and Redis for a proof of concept"),
 }  # fmt: skip
 
 
@@ -298,7 +299,7 @@ def host_questions(data: Data) -> tuple[Question, ...]:
     """Return the questions of a host, given the cluster's answers; their `when` takes a host."""
     taken = roles_taken(data)
     roles = tuple(one.value for one in Role if one.value in taken)
-    told = ", ".join(_ROLES_TOLD[one] for one in roles)
+    told = tr(", ").join(tr(_ROLES_TOLD[one]) for one in roles)
     holder = "harbor" if data.get("solution") == "active-standby" else "balancer"
     limits: dict[str, Callable[[Data], bool]] = {
         "interface": lambda host: holder in roles_of(host),

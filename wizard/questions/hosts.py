@@ -24,7 +24,7 @@ def host_reasons(host: Data, index: int, data: Data) -> dict[str, str]:
         prefix = f"hosts[{min(index, len(hosts) - 1)}]."
         if one.path.startswith(prefix) and one.section == "topology":
             field = re.split(r"[.\[]", one.path.removeprefix(prefix))[0]
-            found.setdefault(field, one.sentence(changed).partition(": ")[2])
+            found.setdefault(field, one.told(changed))
     return found
 
 
