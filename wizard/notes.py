@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harbor_wizard.components import balancer, replication
+from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import BalancerType, Cluster, FilesystemStorage, NfsStorage
 from harbor_wizard.releases import NEWEST, find
 
@@ -17,9 +18,9 @@ def _release(cluster: Cluster) -> tuple[str, ...]:
     if find(cluster.release).known:
         return ()
     return (
-        f"Harbor {cluster.release} is newer than this program knows; it is treated as {NEWEST}, "
-        "so read its release notes before the run",
-    )
+        tr("Harbor {release} is newer than this program knows; it is treated as {newest}, so read "
+           "its release notes before the run", release=cluster.release, newest=NEWEST),
+    )  # fmt: skip
 
 
 def _single_points(cluster: Cluster) -> tuple[str, ...]:
@@ -27,13 +28,14 @@ def _single_points(cluster: Cluster) -> tuple[str, ...]:
     one = cluster.services_host
     if one is not None:
         found.append(
-            f"{one.name} runs the database and Redis for a proof of concept: it is a single point "
-            "of failure, and Harbor stops with it"
-        )
+            tr("{host} runs the database and Redis for a proof of concept: it is a single point "
+               "of failure, and Harbor stops with it", host=one.name)
+        )  # fmt: skip
     if len(cluster.balancers) == 1:
         found.append(
-            f"{cluster.balancers[0].name} is the only balancer: it is a single point of failure"
-        )
+            tr("{host} is the only balancer: it is a single point of failure",
+               host=cluster.balancers[0].name)
+        )  # fmt: skip
     return tuple(found)
 
 
@@ -41,23 +43,23 @@ def _replication(cluster: Cluster) -> tuple[str, ...]:
     wires = replication.wires(cluster)
     if not wires:
         return ()
-    left = ", ".join(replication.NOT_REPLICATED)
+    left = tr(", ").join(tr(one) for one in replication.NOT_REPLICATED)
     found = [
-        f"Harbor does not replicate {left}: make them on each Harbor that needs them",
-        "what is pushed to one Harbor is at the other a little later, not at once",
+        tr("Harbor does not replicate {left}: make them on each Harbor that needs them", left=left),
+        tr("what is pushed to one Harbor is at the other a little later, not at once"),
     ]
     if len(wires) == 2 and not cluster.replicas():
         found.append(
-            "two different pushes of one tag to both Harbors at the same time may end swapped; "
-            "let a client stay with one of them"
-        )
+            tr("two different pushes of one tag to both Harbors at the same time may end swapped; "
+               "let a client stay with one of them")
+        )  # fmt: skip
     found += [
-        f"{node.name} serves pulls: pushes to it are refused, but for those of the master's "
-        "replication, which is known by its address"
+        tr("{host} serves pulls: pushes to it are refused, but for those of the master's "
+           "replication, which is known by its address", host=node.name)
         for node in cluster.replicas()
-    ]
+    ]  # fmt: skip
     if cluster.replication.deletion:
-        found.append("a deletion is replicated, too: it is no backup")
+        found.append(tr("a deletion is replicated, too: it is no backup"))
     return tuple(found)
 
 
@@ -70,15 +72,24 @@ def _job_logs(cluster: Cluster) -> tuple[str, ...]:
         if isinstance(cluster.storage, FilesystemStorage)
         else "/mnt/shared/job_logs"
     )
-    mount = " on that export" if isinstance(cluster.storage, NfsStorage) else ""
-    return (
-        f"Harbor {cluster.release} keeps the logs of jobs in files of the node that ran them "
-        f'(harbor #3919): set job_logs to a shared folder{mount}, for example "{example}", or a '
-        "log may not be shown",
-    )
+    if isinstance(cluster.storage, NfsStorage):
+        said = tr(
+            "Harbor {release} keeps the logs of jobs in files of the node that ran them (harbor "
+            '#3919): set job_logs to a shared folder on that export, for example "{example}", or '
+            "a log may not be shown",
+            release=cluster.release, example=example,
+        )  # fmt: skip
+    else:
+        said = tr(
+            "Harbor {release} keeps the logs of jobs in files of the node that ran them (harbor "
+            '#3919): set job_logs to a shared folder, for example "{example}", or a log may not '
+            "be shown",
+            release=cluster.release, example=example,
+        )  # fmt: skip
+    return (said,)
 
 
 def _existing(cluster: Cluster) -> tuple[str, ...]:
     if cluster.balancer.type is not BalancerType.EXISTING:
         return ()
-    return tuple(f"your balancer: {line}" for line in balancer.wanted(cluster))
+    return tuple(tr("your balancer: {line}", line=line) for line in balancer.wanted(cluster))

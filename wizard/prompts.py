@@ -11,6 +11,7 @@ import questionary
 from harbor_wizard import questions, run
 from harbor_wizard import session as sessions
 from harbor_wizard.errors import HarborWizardError, InputError, Interrupted
+from harbor_wizard.language import tr
 from harbor_wizard.notes import notes
 from harbor_wizard.questions import Data, Question, Section
 from harbor_wizard.session import Session
@@ -24,9 +25,9 @@ def ask_all(name: str | None) -> Session:
     Raises `Interrupted` on Ctrl+C, with how to go on.
     """
     try:
-        chosen = name or questionary.text("The session's name:", validate=_good_name).unsafe_ask()
+        chosen = name or _ask_name()
     except KeyboardInterrupt:
-        raise Interrupted("nothing was made") from None
+        raise Interrupted(tr("nothing was made")) from None
     session = sessions.create(chosen, Path.cwd())
     data = session.answers() or questions.fresh(session.name)
     try:
@@ -34,10 +35,14 @@ def ask_all(name: str | None) -> Session:
     except KeyboardInterrupt:
         session.save_answers(data)
         raise Interrupted(
-            "all answers so far are saved; go on with: "
-            f"harbor-wizard new --plain {session.name}, or harbor-wizard resume {session.name}"
-        ) from None
+            tr("all answers so far are saved; go on with: harbor-wizard new --plain {session}, "
+               "or harbor-wizard resume {session}", session=session.name)
+        ) from None  # fmt: skip
     return session
+
+
+def _ask_name() -> str:
+    return str(questionary.text(tr("The session's name:"), validate=_good_name).unsafe_ask())
 
 
 def _good_name(name: str) -> bool | str:
@@ -95,7 +100,7 @@ def _tell(session: Session) -> None:
 def _answer(question: Question, data: Data, session: Session) -> str:
     """Ask one question until its answer is right; the present answer is offered."""
     present = question.answer(data) or question.default
-    about = f"{question.label} – {question.help}:"
+    about = tr("{label} – {help}:", label=tr(question.label), help=tr(question.help))
     if question.choices:
         return str(
             questionary.select(
@@ -118,14 +123,18 @@ def _ask_hosts(session: Session, data: Data, aside: Data) -> None:
     hosts: list[Data] = data.setdefault("hosts", [])
     for host in hosts:
         questionary.print(f"  {host.get('name')} {host.get('address')} {host.get('roles')}")
-    more = not hosts or questionary.confirm("Add another host?", default=False).unsafe_ask()
+    more = not hosts or _another(default=False)
     while more:
         host = _ask_host(len(hosts), data)
         hosts.append(host)
         questions.fit(data, aside)
         session.save_answers(data)
         enough = questions.reason_at("hosts", questions.problems(data)) is None
-        more = questionary.confirm("Add another host?", default=not enough).unsafe_ask()
+        more = _another(default=not enough)
+
+
+def _another(*, default: bool) -> bool:
+    return bool(questionary.confirm(tr("Add another host?"), default=default).unsafe_ask())
 
 
 def _ask_host(index: int, data: Data) -> Data:
@@ -133,7 +142,8 @@ def _ask_host(index: int, data: Data) -> Data:
     for question in questions.host_questions(data):
         if not question.when(host):
             continue
-        about = f"Host {index + 1}, {question.label.lower()} – {question.help}:"
+        about = tr("Host {number}, {label} – {help}:", number=index + 1,
+                   label=tr(question.label).lower(), help=tr(question.help))  # fmt: skip
         answer: Any
         if question.choices:
             # There is no try at the hosts here, so the system has to be said.

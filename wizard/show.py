@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harbor_wizard.errors import InputError
+from harbor_wizard.language import tr
 from harbor_wizard.plan import Plan
 from harbor_wizard.step import Command, Kind, Step, Upload
 from harbor_wizard.text import Text, Values
@@ -16,11 +17,13 @@ from harbor_wizard.text import Text, Values
 def counts(plan: Plan) -> str:
     """Return the plan's size in words."""
     kinds = [step.kind for step in plan.steps]
-    return (
-        f"{len(kinds)} steps on {len(plan.hosts)} hosts: {kinds.count(Kind.COMMAND)} commands, "
-        f"{kinds.count(Kind.FILE)} files, {kinds.count(Kind.UPLOAD)} uploads, "
-        f"{kinds.count(Kind.CHECK)} checks"
-    )
+    return tr(
+        "{steps} steps on {hosts} hosts: {commands} commands, {files} files, {uploads} uploads, "
+        "{checks} checks",
+        steps=len(kinds), hosts=len(plan.hosts), commands=kinds.count(Kind.COMMAND),
+        files=kinds.count(Kind.FILE), uploads=kinds.count(Kind.UPLOAD),
+        checks=kinds.count(Kind.CHECK),
+    )  # fmt: skip
 
 
 def as_text(plan: Plan, hosts: Iterable[str]) -> str:
@@ -31,10 +34,11 @@ def as_text(plan: Plan, hosts: Iterable[str]) -> str:
             continue
         lines += [f"== {host.name} {host.address} ({', '.join(host.roles)})", ""]
         for number, step in enumerate(plan.on(host.name), 1):
-            lines += [f"{number:>3} {step.kind} {step.title}", f"      why: {step.why}"]
+            why = tr("why: {why}", why=step.why)
+            lines += [f"{number:>3} {step.kind} {step.title}", f"      {why}"]
             waits = sorted(need for need in step.needs if not need.startswith(f"{host.name}/"))
             if waits:
-                lines.append(f"      after: {', '.join(waits)}")
+                lines.append(f"      {tr('after: {steps}', steps=', '.join(waits))}")
             lines += [f"      {line}" for line in _body(step)]
             lines.append("")
     return "\n".join(lines)
@@ -99,11 +103,12 @@ def as_markdown(plan: Plan, hosts: Iterable[str]) -> str:
         lines += [f"## {host.name} ({host.address})", ""]
         for number, step in enumerate(plan.on(host.name), 1):
             fence = "`" * 4
-            why = f"{step.why[0].upper()}{step.why[1:]}."
+            why = tr("{sentence}.", sentence=f"{step.why[0].upper()}{step.why[1:]}")
             lines += [f"### {number}. {step.title}", "", why, ""]
             if step.file is not None:
-                lines.append(f"`{step.file.path}`, {step.file.owner}, mode {step.file.mode:04o}:")
-                lines.append("")
+                about = tr("{path}, {owner}, mode {mode}:", path=f"`{step.file.path}`",
+                           owner=step.file.owner, mode=f"{step.file.mode:04o}")  # fmt: skip
+                lines += [about, ""]
                 shown, language = step.file.content.masked(), ""
             else:
                 shown = step.apply.masked() if step.apply else step.check.masked()
@@ -118,7 +123,10 @@ def write_files(plan: Plan, out: Path, values: Values | None) -> list[Path]:
     Raises `InputError` where `out` holds something else already.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out} is not an empty folder; name a new one, so that nothing is mixed")
+        raise InputError(
+            tr("{folder} is not an empty folder; name a new one, so that nothing is mixed",
+               folder=out)
+        )  # fmt: skip
     written = []
     for step in plan.steps:
         if step.file is None:
