@@ -266,7 +266,8 @@ def _key_first(
 
 
 def _title(one: x509.Certificate) -> str:
-    return f"“{one.subject.rfc4514_string() or tr('a certificate without a subject')}”"
+    name = one.subject.rfc4514_string() or tr("a certificate without a subject")
+    return f"“{name}”"
 
 
 def _sans(one: x509.Certificate) -> tuple[list[str], list[str]]:
