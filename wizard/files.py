@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from harbor_wizard.errors import HarborWizardError
+from harbor_wizard.language import tr
 
 
 def write_atomically(path: Path, content: bytes | str, mode: int = 0o600) -> None:
@@ -25,9 +26,10 @@ def write_atomically(path: Path, content: bytes | str, mode: int = 0o600) -> Non
         sync_folder(path.parent)
     except OSError as error:
         raise HarborWizardError(
-            f"{path} could not be written ({error.strerror}); what was there before is unchanged, "
-            "make room or mend the folder's permissions and try again"
-        ) from None
+            tr("{path} could not be written ({reason}); what was there before is unchanged, make "
+               "room or mend the folder's permissions and try again",
+               path=path, reason=error.strerror)
+        ) from None  # fmt: skip
     finally:
         if temporary:
             Path(temporary).unlink(missing_ok=True)

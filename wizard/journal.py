@@ -19,6 +19,7 @@ from typing import Any
 
 from harbor_wizard.errors import HarborWizardError, SessionError
 from harbor_wizard.files import sync_folder
+from harbor_wizard.language import tr
 
 FORMAT = 1
 
@@ -72,9 +73,9 @@ class Journal:
             os.ftruncate(self._descriptor, before)
             os.lseek(self._descriptor, before, os.SEEK_SET)
             raise HarborWizardError(
-                f"the journal {self.path} cannot be written ({error.strerror}), so nothing more "
-                "is begun; make room there, then resume"
-            ) from None
+                tr("the journal {path} cannot be written ({reason}), so nothing more is begun; "
+                   "make room there, then resume", path=self.path, reason=error.strerror)
+            ) from None  # fmt: skip
 
     def records(self) -> list[Record]:
         """Return all whole records.
@@ -100,14 +101,15 @@ def _lines(path: Path) -> Iterator[tuple[bytes, Record]]:
             if number == len(lines) and not torn:
                 return  # the last line reached the disk in part, its end included
             raise SessionError(
-                f"the journal {path} is damaged in line {number}; move it away and resume: each "
-                "step's check then finds out what is so on the hosts"
-            )
+                tr("the journal {path} is damaged in line {line}; move it away and resume: each "
+                   "step's check then finds out what is so on the hosts", path=path, line=number)
+            )  # fmt: skip
         if record.data.get("v") != FORMAT:
             raise SessionError(
-                f"the journal {path} was written by another version of harbor-wizard; use that "
-                "version, or move it away: each step's check then finds out what is so"
-            )
+                tr("the journal {path} was written by another version of harbor-wizard; use that "
+                   "version, or move it away: each step's check then finds out what is so",
+                   path=path)
+            )  # fmt: skip
         yield line + b"\n", record
 
 

@@ -15,6 +15,7 @@ import socket
 from pathlib import Path
 
 from harbor_wizard.errors import LockedError
+from harbor_wizard.language import tr
 
 
 def owner() -> dict[str, str | int]:
@@ -43,9 +44,9 @@ class Lock:
             who = _who(os.pread(descriptor, 4096, 0))
             os.close(descriptor)
             raise LockedError(
-                f"another run of this session is under way ({who}); wait for it, or stop it "
-                "there first"
-            ) from None
+                tr("another run of this session is under way ({who}); wait for it, or stop it "
+                   "there first", who=who)
+            ) from None  # fmt: skip
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(owner()).encode(), 0)
         self._descriptor = descriptor
@@ -62,9 +63,9 @@ class Lock:
 def _who(text: bytes) -> str:
     try:
         about = json.loads(text)
-        return (
-            f"{about['user']} on {about['machine']}, process {about['pid']}, "
-            f"since {about['since']}"
-        )
+        return tr(
+            "{user} on {machine}, process {pid}, since {since}",
+            user=about["user"], machine=about["machine"], pid=about["pid"], since=about["since"],
+        )  # fmt: skip
     except (ValueError, KeyError, TypeError):
-        return "its holder has not said who it is"
+        return tr("its holder has not said who it is")

@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 import time
+import unicodedata
 from typing import TextIO
 
 from harbor_wizard.engine.events import (
@@ -19,6 +20,7 @@ from harbor_wizard.engine.events import (
     State,
     StepChanged,
 )
+from harbor_wizard.language import tr
 
 _SYMBOLS = {
     State.DONE: "✓", State.ALREADY: "=", State.FAILED: "✗", State.SKIPPED: "-",
@@ -34,6 +36,23 @@ def human_rate(rate: float) -> str:
 def human_seconds(seconds: float) -> str:
     """Return a time as minutes and seconds."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def fitting(text: str, columns: int) -> str:
+    """Return as much of a text as fits into a terminal's columns; Chinese takes two of them."""
+    taken = 0
+    for index, one in enumerate(text):
+        taken += 2 if unicodedata.east_asian_width(one) in ("W", "F") else 1
+        if taken > columns:
+            return text[:index]
+    return text
+
+
+def _connection(event: HostChanged) -> str:
+    state = tr(event.state)
+    if not event.detail:
+        return tr("connection {state}", state=state)
+    return tr("connection {state}: {detail}", state=state, detail=event.detail)
 
 
 class JsonPrinter:
@@ -77,18 +96,17 @@ class LinePrinter:
             case Progress():
                 share = 100 * event.done // max(event.total, 1)
                 left = (event.total - event.done) / event.rate if event.rate else 0
-                self._now[event.host] = (
-                    f"{event.step.rpartition('/')[2]} {share}% {human_rate(event.rate)} "
-                    f"{human_seconds(left)} left"
-                )
+                self._now[event.host] = tr(
+                    "{step} {share}% {rate} {time} left", step=event.step.rpartition("/")[2],
+                    share=share, rate=human_rate(event.rate), time=human_seconds(left),
+                )  # fmt: skip
             case Output():
                 if self._verbose:
                     for line in event.lines:
                         self._print(event.host, f"│ {line}")
             case HostChanged():
                 if event.state in ("failed", "lost") or self._verbose:
-                    detail = f": {event.detail}" if event.detail else ""
-                    self._print(event.host, f"! connection {event.state}{detail}")
+                    self._print(event.host, f"! {_connection(event)}")
             case RunEnded():
                 self._now.clear()
         self._status()
@@ -103,13 +121,13 @@ class LinePrinter:
             return
         took = f" ({event.seconds:.1f} s)" if event.state is State.DONE else ""
         number = f"[{self._ended}/{self._total}]" if event.state.ended else ""
-        text = f"{_SYMBOLS[event.state]} {event.title}: {event.state}{took} {number}".rstrip()
-        self._print(event.host, text)
+        said = tr("{title}: {state}", title=event.title, state=tr(event.state.value))
+        self._print(event.host, f"{_SYMBOLS[event.state]} {said}{took} {number}".rstrip())
         if event.detail:
             for line in event.detail.splitlines():
                 self._print(event.host, f"  {line}")
         if event.cause:
-            self._print(event.host, f"  likely: {event.cause}")
+            self._print(event.host, f"  {tr('likely: {cause}', cause=event.cause)}")
 
     def _print(self, host: str, text: str) -> None:
         self._clear()
@@ -123,7 +141,7 @@ class LinePrinter:
         self._drawn = now
         width = shutil.get_terminal_size().columns - 1
         doing = " · ".join(f"{host} {what}" for host, what in sorted(self._now.items()))
-        line = f"{self._mark}{self._ended}/{self._total} {doing}"[:width]
+        line = fitting(f"{self._mark}{self._ended}/{self._total} {doing}", width)
         self._stream.write(f"\r\x1b[K{line}")
         self._stream.flush()
 

@@ -12,6 +12,7 @@ from harbor_wizard.engine.runner import Connect, Runner, Settings
 from harbor_wizard.errors import InputError, SecretsError
 from harbor_wizard.files import write_atomically
 from harbor_wizard.journal import Journal
+from harbor_wizard.language import tr
 from harbor_wizard.lock import Lock
 from harbor_wizard.model.cluster import Cluster, GcsStorage, Host
 from harbor_wizard.plan import Plan
@@ -93,7 +94,9 @@ def open_secrets(
     passphrase = given.get(PASSPHRASE)
     if passphrase is None:
         if ask is None:
-            raise SecretsError(missing([PASSPHRASE]) + "; it encrypts what the session keeps")
+            raise SecretsError(
+                tr("{sentence}; it encrypts what the session keeps", sentence=missing([PASSPHRASE]))
+            )
         passphrase = ask(PASSPHRASE)
     kept = session.store.read(passphrase) if session.store.exists else {}
     values = {**kept, **{name: value for name, value in given.items() if name in names}}

@@ -20,6 +20,7 @@ import yaml
 
 from harbor_wizard.errors import InputError, SecretsError
 from harbor_wizard.files import write_atomically
+from harbor_wizard.language import tr, trn
 from harbor_wizard.text import Hole, Masker
 
 ENVIRONMENT_PREFIX = "HARBOR_WIZARD_SECRET_"
@@ -87,11 +88,14 @@ class SecretValues:
 def missing(names: Iterable[str]) -> str:
     """Return the sentence that asks for secrets."""
     listed = list(names)
-    what, it = ("secrets are", "them") if len(listed) > 1 else ("secret is", "it")
-    return (
-        f"the {what} missing: {', '.join(listed)}; give {it} with --secrets FILE (mode 0600, "
-        f"lines such as “{listed[0]}: …”) or in {ENVIRONMENT_PREFIX}{listed[0].upper()}"
-    )
+    return trn(
+        "the secret is missing: {names}; give it with --secrets FILE (mode 0600, lines such as "
+        "“{first}: …”) or in {variable}",
+        "the secrets are missing: {names}; give them with --secrets FILE (mode 0600, lines such as "
+        "“{first}: …”) or in {variable}",
+        len(listed), names=", ".join(listed), first=listed[0],
+        variable=f"{ENVIRONMENT_PREFIX}{listed[0].upper()}",
+    )  # fmt: skip
 
 
 def _token(length: int) -> str:
@@ -175,7 +179,9 @@ def _token_pair(existing: str | None) -> tuple[str, str]:
     else:
         loaded = serialization.load_pem_private_key(existing.encode(), None)
         if not isinstance(loaded, rsa.RSAPrivateKey):
-            raise SecretsError("the secret harbor_token_key is not an RSA key in PEM; give one")
+            raise SecretsError(
+                tr("the secret harbor_token_key is not an RSA key in PEM; give one")
+            )
         key = loaded
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "harbor-token-issuer")])
     now = datetime.datetime.now(datetime.UTC)
@@ -219,36 +225,38 @@ def from_file(path: Path) -> dict[str, str]:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise SecretsError(
-            f"the secrets file {path} cannot be read ({error.strerror}); check its path"
-        ) from None
+            tr("the secrets file {path} cannot be read ({reason}); check its path",
+               path=path, reason=error.strerror)
+        ) from None  # fmt: skip
     with os.fdopen(descriptor, encoding="utf-8") as stream:
         mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
         if mode & 0o177:
             raise SecretsError(
-                f"the secrets file {path} has mode {mode:04o}, so that others may read it; "
-                f"run “chmod 600 {path}” first"
-            )
+                tr("the secrets file {path} has mode {mode}, so that others may read it; run "
+                   "“chmod 600 {path}” first", path=path, mode=f"{mode:04o}")
+            )  # fmt: skip
         try:
             data = yaml.load(stream.read(1 << 20), Loader=yaml.BaseLoader)  # noqa: S506
         except (yaml.YAMLError, UnicodeDecodeError, RecursionError, OSError):
             # The parser's message would quote the line, and with it a secret.
             raise SecretsError(
-                f"the secrets file {path} is not YAML; it holds lines such as "
-                "“database_password: …”"
-            ) from None
+                tr("the secrets file {path} is not YAML; it holds lines such as "
+                   "“database_password: …”", path=path)
+            ) from None  # fmt: skip
     if not isinstance(data, dict) or not all(
         isinstance(key, str) and isinstance(value, str) for key, value in data.items()
     ):
         raise SecretsError(
-            f"the secrets file {path} is not a list of names with values; it holds lines such as "
-            "“database_password: …”"
-        )
+            tr("the secrets file {path} is not a list of names with values; it holds lines such "
+               "as “database_password: …”", path=path)
+        )  # fmt: skip
     short = [name for name, value in data.items() if len(value) < MINIMUM_LENGTH]
     if short:
         raise SecretsError(
-            f"the secrets file {path} has less than {MINIMUM_LENGTH} characters for "
-            f"{', '.join(short)}; a secret that short cannot be masked in output"
-        )
+            tr("the secrets file {path} has less than {number} characters for {names}; a secret "
+               "that short cannot be masked in output",
+               path=path, number=MINIMUM_LENGTH, names=", ".join(short))
+        )  # fmt: skip
     return data
 
 
@@ -271,9 +279,9 @@ class Store:
             plain = pyrage.passphrase.decrypt(self.path.read_bytes(), passphrase)
         except pyrage.DecryptError:
             raise SecretsError(
-                f"{self.path} does not open with that passphrase; give the one that the session "
-                "was made with"
-            ) from None
+                tr("{file} does not open with that passphrase; give the one that the session was "
+                   "made with", file=self.path)
+            ) from None  # fmt: skip
         loaded: dict[str, str] = yaml.load(plain, Loader=yaml.BaseLoader)  # noqa: S506
         return loaded
 
@@ -290,5 +298,6 @@ def _read_text(path: Path, name: str) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise InputError(
-            f"{path}, which {name} is read from, cannot be read as text; check its path"
-        ) from None
+            tr("{path}, which {name} is read from, cannot be read as text; check its path",
+               path=path, name=name)
+        ) from None  # fmt: skip

@@ -17,6 +17,7 @@ from typing import Any
 
 from harbor_wizard.errors import InputError, SessionError
 from harbor_wizard.files import write_atomically
+from harbor_wizard.language import tr
 from harbor_wizard.model import load
 from harbor_wizard.model.cluster import Cluster
 from harbor_wizard.secrets import Store
@@ -108,9 +109,9 @@ def create(name: str, folder: Path) -> Session:
     """Make a session, or return the one of that name. Raises `SessionError`."""
     if not _NAME.fullmatch(name):
         raise SessionError(
-            f'"{name[:60]}" is not a name for a session; use small letters, digits and hyphens, '
-            "for example prod-eu"
-        )
+            tr('"{name}" is not a name for a session; use small letters, digits and hyphens, for '
+               "example prod-eu", name=name[:60])
+        )  # fmt: skip
     path = sessions_folder() / name
     if (path / "session.json").exists():
         return find(name)
@@ -119,9 +120,9 @@ def create(name: str, folder: Path) -> Session:
         (path / "logs").mkdir(exist_ok=True)
     except OSError as error:
         raise SessionError(
-            f"the session's folder {path} cannot be made ({error.strerror}); mend its "
-            "permissions, or set HARBOR_WIZARD_HOME to another folder"
-        ) from None
+            tr("the session's folder {path} cannot be made ({reason}); mend its permissions, or "
+               "set HARBOR_WIZARD_HOME to another folder", path=path, reason=error.strerror)
+        ) from None  # fmt: skip
     session = Session(name, path, uuid.uuid4().hex, folder.resolve())
     _remember(session)
     return session
@@ -140,19 +141,20 @@ def find(name: str) -> Session:
         version, identity, folder = about["format"], about["id"], Path(about["folder"])
     except FileNotFoundError:
         raise SessionError(
-            f'there is no session "{name[:60]}"; “harbor-wizard sessions” lists those that are, '
-            "“harbor-wizard new” makes one"
-        ) from None
+            tr('there is no session "{name}"; “harbor-wizard sessions” lists those that are, '
+               "“harbor-wizard new” makes one", name=name[:60])
+        ) from None  # fmt: skip
     except (ValueError, KeyError, OSError):
         raise SessionError(
-            f"{path / 'session.json'} is damaged; make a new session and give it "
-            f"{path / 'cluster.yaml'}"
-        ) from None
+            tr("{file} is damaged; make a new session and give it {cluster}",
+               file=path / "session.json", cluster=path / "cluster.yaml")
+        ) from None  # fmt: skip
     if version != _FORMAT:
         raise SessionError(
-            f"the session {name} was made by another version of harbor-wizard (format {version}, "
-            f"this one reads {_FORMAT}); use that version"
-        )
+            tr("the session {name} was made by another version of harbor-wizard (format "
+               "{format}, this one reads {known}); use that version",
+               name=name, format=version, known=_FORMAT)
+        )  # fmt: skip
     return Session(name, path, identity, folder)
 
 
@@ -187,9 +189,9 @@ def resolve(name_or_file: str) -> Session:
     if _NAME.fullmatch(name_or_file) and (sessions_folder() / name_or_file).exists():
         if path.is_file():
             raise InputError(
-                f'"{name_or_file}" is both a session and a file here; write ./{name_or_file} for '
-                "the file"
-            )
+                tr('"{name}" is both a session and a file here; write ./{name} for the file',
+                   name=name_or_file)
+            )  # fmt: skip
         return find(name_or_file)
     data = load.read(path)
     cluster = load.parse(data, str(path), path.parent)
