@@ -39,10 +39,17 @@ def declared() -> Iterator[tuple[str, str]]:
     import typer
 
     from harbor_wizard import cli, questions
+    from harbor_wizard.engine.events import State
+    from harbor_wizard.model.fields import Part
 
     for question in (*questions.QUESTIONS, *questions.HOST_QUESTIONS):
         yield question.label, "questions"
         yield question.help, "questions"
+    for part in sorted(Part.__subclasses__(), key=lambda one: one.__name__):
+        for field in part.model_fields.values():
+            yield field.description or "", "model"  # what a sentence says is expected there
+    for state in (*State, "connecting", "connected", "lost"):
+        yield str(state), "engine.events"
     for _, _, text in cli.helps(typer.main.get_command(cli.app)):
         yield text, "cli"
 
