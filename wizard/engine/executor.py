@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harbor_wizard.engine.events import State
 from harbor_wizard.errors import InputError, Interrupted, PreflightFailed, StepFailed
 from harbor_wizard.journal import Journal
+from harbor_wizard.language import tr
 from harbor_wizard.step import Command, Step, Upload
 from harbor_wizard.text import Values
-from harbor_wizard.transport.base import Call, OnLine, OnProgress, Phase, Transport
+from harbor_wizard.transport.base import Call, OnLines, OnProgress, Phase, Transport
 from harbor_wizard.transport.detached import unit_name
 
 _AGAIN_SECONDS = 2.0
@@ -25,7 +26,7 @@ class Reporter:
     """Where a step's doings are told."""
 
     state: Callable[[Step, State], None]
-    line: Callable[[Step], OnLine]
+    lines: Callable[[Step], OnLines]
     progress: Callable[[Step], OnProgress]
 
 
@@ -63,7 +64,7 @@ class Executor:
             self._ended(step, State.ALREADY, begun)
             return State.ALREADY
         if self._stop.is_set():
-            raise Interrupted(f"{step.host}: stopped before {step.id}")
+            raise Interrupted(tr("{host}: stopped before {step}", host=step.host, step=step.id))
         with self._write:
             self._journal.write("begun", step=step.id, inputs=step.fingerprint)
         self._report.state(step, State.RUNNING)
@@ -84,7 +85,7 @@ class Executor:
         """Where an earlier run left this step's unit running, see it through to its end."""
         if isinstance(step.apply, Command) and step.apply.detached:
             unit = unit_name(self._cluster, step.id)
-            transport.attach(unit, self._report.line(step), self._stop)
+            transport.attach(unit, self._report.lines(step), self._stop)
 
     def _call(self, step: Step, command: Command, phase: Phase) -> Call:
         given = command.input.raw(self._values).encode() if command.input is not None else None
@@ -109,10 +110,12 @@ class Executor:
             if time.monotonic() >= deadline:
                 break
             if self._stop.wait(_AGAIN_SECONDS):
-                raise Interrupted(f"{step.host}: stopped while waiting: {step.title}")
+                raise Interrupted(
+                    tr("{host}: stopped while waiting: {title}", host=step.host, title=step.title)
+                )
         error = PreflightFailed if step.component == "preflight" else StepFailed
-        waited = f" after {step.wait:.0f} s" if step.wait else ""
-        what = "not so" if step.apply is None else "applied, but not seen to be so"
+        waited = tr(" after {seconds} s", seconds=f"{step.wait:.0f}") if step.wait else ""
+        what = tr("not so") if step.apply is None else tr("applied, but not seen to be so")
         raise error(f"{step.host}: {step.title}: {what}{waited}{_tail(said)}")
 
     def _apply(self, step: Step, transport: Transport) -> None:
@@ -126,12 +129,13 @@ class Executor:
         call = self._call(step, step.apply, Phase.APPLY)
         if step.apply.detached:
             unit = unit_name(self._cluster, step.id)
-            result = transport.detach(call, unit, self._report.line(step), self._stop)
+            result = transport.detach(call, unit, self._report.lines(step), self._stop)
         else:
-            result = transport.run(call, self._report.line(step))
+            result = transport.run(call, self._report.lines(step))
         if not result.ok:
             said = "\n".join(part for part in (result.out, result.err) if part.strip())
-            raise StepFailed(f"{step.host}: {step.title}: exit code {result.exit}{_tail(said)}")
+            ended = tr("exit code {number}", number=result.exit)
+            raise StepFailed(f"{step.host}: {step.title}: {ended}{_tail(said)}")
 
     def _sum(self, upload: Upload) -> str:
         """Return the local file's SHA-256, computed once. Raises `InputError` if not as said."""
@@ -143,15 +147,20 @@ class Executor:
                         self._sums[path] = hashlib.file_digest(stream, "sha256").hexdigest()
                 except OSError as error:
                     raise InputError(
-                        f"{path} cannot be read ({error.strerror}); check installer.file, or "
-                        "packages.bundle"
-                    ) from None
+                        tr(
+                            "{path} cannot be read ({reason}); check installer.file, or "
+                            "packages.bundle", path=path, reason=error.strerror,
+                        )
+                    ) from None  # fmt: skip
         found = self._sums[path]
         if upload.sha256 and upload.sha256 != found:
             raise InputError(
-                f"{path} has the SHA-256 {found}, the cluster file says {upload.sha256}; the file "
-                "is damaged or another one: fetch it again"
-            )
+                tr(
+                    "{path} has the SHA-256 {found}, the cluster file says {wanted}; the file is "
+                    "damaged or another one: fetch it again",
+                    path=path, found=found, wanted=upload.sha256,
+                )
+            )  # fmt: skip
         return found
 
 
@@ -160,5 +169,5 @@ def _tail(said: str, lines: int = 6) -> str:
     return ":\n  " + "\n  ".join(last) if last else ""
 
 
-def _nothing(_: str) -> None:
+def _nothing(_: Sequence[str]) -> None:
     pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from harbor_wizard.errors import LockedError
+from harbor_wizard.language import tr
 from harbor_wizard.lock import owner
 from harbor_wizard.transport.base import Call, Phase, Transport
 
@@ -44,25 +45,30 @@ touch {_FOLDER}/beat
         raise LockedError(_held(host, result.out))
     if not result.ok:
         raise LockedError(
-            f"{host}: the lock could not be taken ({result.err.strip()[-200:]}); check that "
-            "/var/lib/harbor-wizard can be written there"
-        )
+            tr(
+                "{host}: the lock could not be taken ({reason}); check that "
+                "/var/lib/harbor-wizard can be written there",
+                host=host, reason=result.err.strip()[-200:],
+            )
+        )  # fmt: skip
 
 
 def _held(host: str, out: str) -> str:
     age, _, text = out.partition("\n")
     try:
         about = json.loads(text)
-        who = f"{about['user']} on {about['machine']} since {about['since']}"
+        who = tr("{user} on {machine} since {since}", user=about["user"],
+                 machine=about["machine"], since=about["since"])  # fmt: skip
     except (ValueError, KeyError, TypeError):
-        who = "a run that did not say who it is"
+        who = tr("a run that did not say who it is")
     seconds = int(age) if age.strip().lstrip("-").isdigit() else 0
     if seconds > STALE_AFTER:
-        return (
-            f"{host} is locked by {who}, which was last heard of {seconds} s ago; if that run is "
-            "dead, go on with --break-lock"
-        )
-    return f"{host} is locked by {who}, which is alive; wait for it, or stop it there first"
+        return tr(
+            "{host} is locked by {who}, which was last heard of {seconds} s ago; if that run is "
+            "dead, go on with --break-lock", host=host, who=who, seconds=seconds,
+        )  # fmt: skip
+    return tr("{host} is locked by {who}, which is alive; wait for it, or stop it there first",
+              host=host, who=who)  # fmt: skip
 
 
 def beat(transport: Transport) -> None:

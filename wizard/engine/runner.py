@@ -2,7 +2,8 @@
 allows.
 
 On a failure the hosts that do not depend on it finish what can be finished. With someone there to
-decide (`interactive`), a failed step waits for retry, skip or abort.
+decide (`interactive`), a failed step waits for retry, skip or abort, and a host that was not
+reached for retry or abort.
 """
 
 from __future__ import annotations
@@ -10,10 +11,9 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
 
 from harbor_wizard.causes import likely
 from harbor_wizard.engine import hostlock
@@ -29,6 +29,7 @@ from harbor_wizard.engine.events import (
     StepChanged,
 )
 from harbor_wizard.engine.executor import Executor, Reporter
+from harbor_wizard.engine.hostlog import Cleaner, HostLog, cut
 from harbor_wizard.errors import (
     ConnectionLost,
     HarborWizardError,
@@ -38,11 +39,12 @@ from harbor_wizard.errors import (
     TransportError,
 )
 from harbor_wizard.journal import Journal
+from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Host
 from harbor_wizard.plan import Plan
 from harbor_wizard.step import Command, Step
 from harbor_wizard.text import Masker, Values, printable
-from harbor_wizard.transport.base import OnLine, OnProgress, Transport
+from harbor_wizard.transport.base import OnLines, OnProgress, Transport
 from harbor_wizard.transport.detached import unit_name
 
 Connect = Callable[[Host], Transport]
@@ -114,12 +116,14 @@ class Runner:
         self._unpaused.set()
         self._decisions: dict[str, str] = {}
         self._outcome = Outcome()
-        self._log_files: dict[str, TextIO] = {}
+        self._logs_of: dict[str, HostLog] = {}
         self._told: dict[str, float] = {}
         self._telling = threading.Lock()
+        self._printing = threading.Lock()
+        self._complained: set[str] = set()
         self._executor = Executor(
             plan.cluster.name, values, journal, threading.Lock(), locate, self._stop,
-            Reporter(self._set_state, self._line, self._progress),
+            Reporter(self._set_state, self._lines, self._progress),
         )  # fmt: skip
 
     # What the operator decides, from any thread.
@@ -144,10 +148,10 @@ class Runner:
         self._abort.set()
         self.stop()
 
-    def decide(self, step: str, decision: str) -> None:
-        """Say what becomes of a failed step: `retry` or `skip`."""
+    def decide(self, about: str, decision: str) -> None:
+        """Say what becomes of a failed step: `retry` or `skip`; or of a host by name: `retry`."""
         with self._changed:
-            self._decisions[step] = decision
+            self._decisions[about] = decision
             self._changed.notify_all()
 
     # The run.
@@ -160,10 +164,10 @@ class Runner:
                               self._settings.rehearsal))  # fmt: skip
         with contextlib.ExitStack() as open_files:
             for host in self._plan.hosts:
-                path = self._logs / f"{host.name}.log"
-                self._log_files[host.name] = open_files.enter_context(
-                    path.open("a", encoding="utf-8", buffering=1, errors="replace")
-                )
+                log = HostLog(self._logs / f"{host.name}.log")
+                self._logs_of[host.name] = open_files.enter_context(contextlib.closing(log))
+                log.write("-", [tr("— a rehearsal begins —") if self._settings.rehearsal
+                                else tr("— a run begins —")])  # fmt: skip
             self._work_all()
         outcome = self._outcome
         outcome.seconds = time.monotonic() - begun
@@ -189,23 +193,44 @@ class Runner:
         transport = self._connect(host)
         over = threading.Event()
         try:
-            self._reach(host, transport)
-            if not self._settings.rehearsal:
-                self._keep_alive(host, transport, over)
-            for step in self._plan.on(host.name):
-                if not self._may_begin(step):
-                    break
-                if not self._see_through(step, host, transport):
-                    break
-            self._leave(transport)
+            if self._reached(host, transport):
+                if not self._settings.rehearsal:
+                    self._keep_alive(host, transport, over)
+                self._do_steps(host, transport)
+                self._leave(transport)
         except HarborWizardError as error:
-            with self._changed:
-                self._outcome.unreached[host.name] = error
-            self._tell(HostChanged(time.time(), host.name, "failed", self._masker(str(error))))
+            self._not_reached(host, error)
         finally:
             over.set()
             transport.close()
             self._block(host)
+
+    def _do_steps(self, host: Host, transport: Transport) -> None:
+        for step in self._plan.on(host.name):
+            if not self._may_begin(step) or not self._see_through(step, host, transport):
+                break
+
+    def _reached(self, host: Host, transport: Transport) -> bool:
+        """Reach a host, again if the operator says so; False where that was left."""
+        while True:
+            try:
+                self._reach(host, transport)
+            except HarborWizardError as error:
+                self._not_reached(host, error)
+                if self._decision(host.name) != "retry":
+                    return False
+                with self._changed:
+                    self._outcome.unreached.pop(host.name, None)
+            else:
+                return True
+
+    def _not_reached(self, host: Host, error: HarborWizardError) -> None:
+        detail = self._known(error)
+        with self._changed:
+            self._outcome.unreached[host.name] = error
+            self._decisions.pop(host.name, None)  # it was said of something earlier
+        self._logs_of[host.name].write("-", cut(detail.splitlines()))
+        self._tell(HostChanged(time.time(), host.name, "failed", detail))
 
     def _keep_alive(self, host: Host, transport: Transport, over: threading.Event) -> None:
         def beat() -> None:
@@ -267,7 +292,7 @@ class Runner:
                 return False
             except HarborWizardError as error:
                 self._end(step, State.FAILED, begun, error)
-                decision = self._decision(step)
+                decision = self._decision(step.id)
                 if decision == "retry":
                     with self._changed:
                         self._outcome.failed.pop(step.id, None)
@@ -293,7 +318,9 @@ class Runner:
         attempt = 0
         while True:
             if self._stop.wait(_BACK_OFF[min(attempt, len(_BACK_OFF) - 1)]):
-                raise Interrupted(f"{host.name}: stopped while the connection was lost")
+                raise Interrupted(
+                    tr("{host}: stopped while the connection was lost", host=host.name)
+                )
             attempt += 1
             try:
                 self._reach(host, transport)
@@ -307,13 +334,14 @@ class Runner:
             else:
                 return
 
-    def _decision(self, step: Step) -> str:
+    def _decision(self, about: str) -> str:
+        """Wait for what the operator says of a step or a host that failed."""
         if not self._settings.interactive:
             return "leave"
         with self._changed:
-            while not self._stop.is_set() and step.id not in self._decisions:
+            while not self._stop.is_set() and about not in self._decisions:
                 self._changed.wait(1.0)
-            return self._decisions.pop(step.id, "leave")
+            return "leave" if self._stop.is_set() else self._decisions.pop(about)
 
     def _block(self, host: Host) -> None:
         with self._changed:
@@ -331,8 +359,9 @@ class Runner:
         *, keep: bool = True,
     ) -> None:  # fmt: skip
         seconds = time.monotonic() - begun
-        detail = self._masker(printable_lines(str(error))) if error else ""
+        detail = self._known(error) if error else ""
         with self._changed:
+            self._decisions.pop(step.id, None)  # it was said of something earlier
             if state is State.DONE and step.apply is not None:
                 self._outcome.changed.append(step.id)
             elif state in (State.ALREADY, State.DONE):
@@ -342,7 +371,7 @@ class Runner:
             elif error is not None and keep:
                 self._outcome.failed[step.id] = error
         if detail:
-            self._log(step.host, step.id, detail.splitlines())
+            self._logs_of[step.host].write(step.id, cut(detail.splitlines()))
         self._set_state(step, state, detail, seconds, likely(detail) if keep else "")
 
     def _set_state(
@@ -351,17 +380,27 @@ class Runner:
         with self._changed:
             self._states[step.id] = state
             self._changed.notify_all()
-        self._log(step.host, step.id, [f"[{state}]"])
+        self._logs_of[step.host].write(step.id, [f"[{state}]"])
         self._tell(StepChanged(time.time(), step.id, step.host, step.title, state, detail,
                                seconds, cause))  # fmt: skip
 
-    def _line(self, step: Step) -> OnLine:
-        def line(text: str) -> None:
-            safe = self._masker(printable(text))
-            self._log(step.host, step.id, [safe])
-            self._tell(Output(time.time(), step.host, step.id, (safe,)))
+    def _lines(self, step: Step) -> OnLines:
+        clean, log = Cleaner(self._masker), self._logs_of[step.host]
 
-        return line
+        def lines(batch: Sequence[str]) -> None:
+            # One at a time: more threads would only wait for the interpreter, and with them the
+            # screen's, for as long as each may keep it.
+            with self._printing:
+                safe = clean(batch)
+                log.write(step.id, safe)
+            if log.error and log.error not in self._complained:
+                self._complained.add(log.error)
+                said = tr("! the log cannot be written: {reason}; make room", reason=log.error)
+                safe.append(said)
+            if safe:
+                self._tell(Output(time.time(), step.host, step.id, tuple(safe)))
+
+        return lines
 
     def _progress(self, step: Step) -> OnProgress:
         first: list[tuple[float, int]] = []
@@ -380,9 +419,11 @@ class Runner:
 
         return progress
 
-    def _log(self, host: str, step: str, lines: list[str]) -> None:
-        stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-        self._log_files[host].writelines(f"{stamp} {step} {line}\n" for line in lines)
+    def _known(self, error: HarborWizardError) -> str:
+        """Return what an error says without secrets; it says nothing else from now on."""
+        detail = self._masker(printable_lines(str(error)))
+        error.args = (detail,)
+        return detail
 
     def _tell(self, event: Event) -> None:
         with self._telling:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -45,7 +45,8 @@ class Result:
         return self.exit == 0
 
 
-OnLine = Callable[[str], None]
+# Output comes in batches: a host may print faster than anything could be done line by line.
+OnLines = Callable[[Sequence[str]], None]
 OnProgress = Callable[[int, int], None]
 
 
@@ -56,21 +57,23 @@ class Transport(Protocol):
         """Reach the host, as root. Raises `TransportError`."""
         ...
 
-    def run(self, call: Call, on_line: OnLine) -> Result:
-        """Run a script to its end; lines of its output are given as they come.
+    def run(self, call: Call, on_lines: OnLines) -> Result:
+        """Run a script to its end; batches of its lines are given as they come.
+
+        Lines are raw; a very long one comes in parts (see `transport.lines.Part`).
 
         Raises `ConnectionLost` where the end was not seen, `StepFailed` after the timeout.
         """
         ...
 
-    def detach(self, call: Call, unit: str, on_line: OnLine, stop: threading.Event) -> Result:
+    def detach(self, call: Call, unit: str, on_lines: OnLines, stop: threading.Event) -> Result:
         """Run a script as a unit of its own, and follow it to its end.
 
         Raises `ConnectionLost`, or `Interrupted` where `stop` is set: the unit goes on.
         """
         ...
 
-    def attach(self, unit: str, on_line: OnLine, stop: threading.Event) -> Result | None:
+    def attach(self, unit: str, on_lines: OnLines, stop: threading.Event) -> Result | None:
         """Follow a unit that is still running to its end; None where it is not running."""
         ...
 

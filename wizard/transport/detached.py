@@ -8,25 +8,25 @@ another connection or another start of this program.
 from __future__ import annotations
 
 import base64
-import codecs
 import secrets
 import threading
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from harbor_wizard.errors import Interrupted, StepFailed
+from harbor_wizard.language import tr
 from harbor_wizard.step import quote
-from harbor_wizard.transport.base import Call, OnLine, Phase, Result
+from harbor_wizard.transport.base import Call, OnLines, Phase, Result
+from harbor_wizard.transport.lines import Kept, Lines
 
 _ROOT = "/var/lib/harbor-wizard/run"
 _CHUNK = 192 * 1024
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
 _KEEP_LINES = 400
 
-Run = Callable[[Call, OnLine], Result]
+Run = Callable[[Call, OnLines], Result]
 
 
-def _nothing(_: str) -> None:
+def _nothing(_: Sequence[str]) -> None:
     pass
 
 
@@ -61,46 +61,52 @@ systemd-run --quiet --collect --unit={name} --property=KillMode=control-group \\
         )
         if not result.ok:
             raise StepFailed(
-                f"{self._host}: the unit {unit} could not be started: "
-                f"{result.err.strip()[-300:] or 'systemd-run failed'}"
-            )
+                tr("{host}: the unit {unit} could not be started: {reason}", host=self._host,
+                   unit=unit, reason=result.err.strip()[-300:] or tr("systemd-run failed"))
+            )  # fmt: skip
 
     def running(self, unit: str) -> bool:
         """Say whether the unit runs now."""
         script = f"systemctl is-active --quiet {_name(unit)}\n"
         return self._run(Call(unit, Phase.HOUSEKEEPING, script), _nothing).ok
 
-    def follow(self, unit: str, on_line: OnLine, stop: threading.Event) -> Result:
+    def follow(self, unit: str, on_lines: OnLines, stop: threading.Event) -> Result:
         """Give the unit's output from its beginning, until its end.
 
         Raises `StepFailed` where it ended without saying how (a reboot, a kill), `Interrupted`
         where `stop` is set.
         """
-        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-        kept: deque[str] = deque(maxlen=_KEEP_LINES)
-        offset, rest, pause = 0, "", _FIRST_PAUSE
+        split, kept = Lines(), Kept(_KEEP_LINES)
+        offset, pause = 0, _FIRST_PAUSE
+
+        def tell(lines: Sequence[str]) -> None:
+            if lines:
+                kept.add(lines)
+                on_lines(lines)
+
         while True:
             state, data = self._read(unit, offset)
             offset += len(data)
-            *lines, rest = (rest + decode(data)).split("\n")
-            for line in lines:
-                kept.append(line)
-                on_line(line)
-            if len(data) == _CHUNK:
+            tell(split.feed(data))
+            if len(data) == _CHUNK and not stop.is_set():
                 continue  # there is more already
-            if state.isdigit():
-                if rest:
-                    kept.append(rest)
-                    on_line(rest)
-                return Result(int(state), "\n".join(kept), "")
+            if state.isdigit() and len(data) < _CHUNK:
+                tell(split.end())
+                return Result(int(state), kept.text, "")
             if state == "gone":
                 raise StepFailed(
-                    f"{self._host}: {unit} ended without an exit code (was the host rebooted, or "
-                    "the step killed?); its check decides what is left to do"
-                )
+                    tr(
+                        "{host}: {unit} ended without an exit code (was the host rebooted, or "
+                        "the step killed?); its check decides what is left to do",
+                        host=self._host, unit=unit,
+                    )
+                )  # fmt: skip
             pause = _FIRST_PAUSE if data else min(pause * 1.5, _LONGEST_PAUSE)
             if stop.wait(pause):
-                raise Interrupted(f"{self._host}: stopped looking; {unit} goes on there")
+                raise Interrupted(
+                    tr("{host}: stopped looking; {unit} goes on there",
+                       host=self._host, unit=unit)
+                )  # fmt: skip
 
     def _read(self, unit: str, offset: int) -> tuple[str, bytes]:
         folder = quote(f"{_ROOT}/{unit}")

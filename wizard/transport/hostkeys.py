@@ -15,6 +15,7 @@ import paramiko
 
 from harbor_wizard.errors import HostKeyError
 from harbor_wizard.files import write_atomically
+from harbor_wizard.language import tr
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,13 @@ class KnownHosts(paramiko.MissingHostKeyPolicy):
                 return
             if not self._accept(unknown):
                 raise HostKeyError(
-                    f"{hostname} is not known here ({unknown.key_type} {unknown.fingerprint}); "
-                    "compare that with “ssh-keygen -lf” on the host itself, then log in once by "
-                    "ssh, or name a known_hosts file in the access"
-                )
+                    tr(
+                        "{host} is not known here ({key_type} {fingerprint}); compare that with "
+                        "“ssh-keygen -lf” on the host itself, then log in once by ssh, or name a "
+                        "known_hosts file in the access", host=hostname,
+                        key_type=unknown.key_type, fingerprint=unknown.fingerprint,
+                    )
+                )  # fmt: skip
             self._remember(hostname, key)
 
     def _is_known(self, hostname: str, key: paramiko.PKey) -> bool:
@@ -88,8 +92,10 @@ class KnownHosts(paramiko.MissingHostKeyPolicy):
 def changed(host: str, error: paramiko.BadHostKeyException) -> HostKeyError:
     """Return the error for a host whose key is not the one that is known."""
     return HostKeyError(
-        f"{host} answers with another key than the one that is known: expected "
-        f"{error.expected_key.fingerprint}, got {error.key.fingerprint}; somebody may be in "
-        "between, so nothing was sent. If the host was really set up anew, remove its old line "
-        "from known_hosts"
-    )
+        tr(
+            "{host} answers with another key than the one that is known: expected {expected}, got "
+            "{got}; somebody may be in between, so nothing was sent. If the host was really set "
+            "up anew, remove its old line from known_hosts",
+            host=host, expected=error.expected_key.fingerprint, got=error.key.fingerprint,
+        )
+    )  # fmt: skip

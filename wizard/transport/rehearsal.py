@@ -14,8 +14,9 @@ from pathlib import Path
 
 from harbor_wizard.errors import Interrupted
 from harbor_wizard.files import write_atomically
+from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Host
-from harbor_wizard.transport.base import Call, OnLine, OnProgress, Phase, Result
+from harbor_wizard.transport.base import Call, OnLines, OnProgress, Phase, Result
 
 _SHORT_SECONDS = 0.05
 _LONG_SECONDS = 2.0
@@ -64,7 +65,7 @@ class RehearsalTransport:
     def _pause(self, seconds: float) -> None:
         time.sleep(seconds / self._speed)
 
-    def run(self, call: Call, on_line: OnLine) -> Result:
+    def run(self, call: Call, on_lines: OnLines) -> Result:
         """Answer a check by what was applied; pretend to do the rest."""
         if call.phase is Phase.CHECK or call.phase is Phase.VERIFY:
             return Result(0 if self._simulated.has(call.step) else 1, "", "")
@@ -73,19 +74,20 @@ class RehearsalTransport:
             self._simulated.apply(call.step)
         return Result(0, "", "")
 
-    def detach(self, call: Call, unit: str, on_line: OnLine, stop: threading.Event) -> Result:
+    def detach(self, call: Call, unit: str, on_lines: OnLines, stop: threading.Event) -> Result:
         """Pretend to run a long step, with a few lines of output."""
         lines = 8
         # The same step takes the same time in each rehearsal, different ones different times.
         share = hashlib.sha256(call.step.encode()).digest()[0] / 255
         for number in range(lines):
             if stop.wait(_LONG_SECONDS * (0.5 + share) / lines / self._speed):
-                raise Interrupted(f"{self._host.name}: the rehearsal was stopped")
-            on_line(f"(rehearsal) {call.step}: simulated output {number + 1} of {lines}")
+                raise Interrupted(tr("{host}: the rehearsal was stopped", host=self._host.name))
+            on_lines([tr("(rehearsal) {step}: simulated output {number} of {lines}",
+                         step=call.step, number=number + 1, lines=lines)])  # fmt: skip
         self._simulated.apply(call.step)
         return Result(0, "", "")
 
-    def attach(self, unit: str, on_line: OnLine, stop: threading.Event) -> Result | None:
+    def attach(self, unit: str, on_lines: OnLines, stop: threading.Event) -> Result | None:
         """Nothing runs on a simulated host after its rehearsal was stopped."""
         return None
 
@@ -101,7 +103,7 @@ class RehearsalTransport:
         for percent in range(0, 101, 4):
             progress(total * percent // 100, total)
             if stop.wait(_UPLOAD_SECONDS / 26 / self._speed):
-                raise Interrupted(f"{self._host.name}: the rehearsal was stopped")
+                raise Interrupted(tr("{host}: the rehearsal was stopped", host=self._host.name))
         self._simulated.apply(step)
 
     def close(self) -> None:

@@ -8,69 +8,73 @@ process group of its own; nothing of a script is ever an argument of a process.
 from __future__ import annotations
 
 import base64
-import codecs
 import secrets
 import select
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import paramiko
 
 from harbor_wizard.errors import AuthenticationError, ConnectionLost, StepFailed
-from harbor_wizard.transport.base import Call, OnLine, Phase, Result
+from harbor_wizard.language import tr
+from harbor_wizard.transport.base import Call, OnLines, Phase, Result
+from harbor_wizard.transport.lines import Kept, Lines
 
 _CHUNK = 64 * 1024
-# What is kept of a script's output; all of it goes to the log as it comes.
+_AT_ONCE = 16
 _KEEP_LINES = 2000
-_LONGEST_LINE = 16 * 1024
-
-
-class _Lines:
-    """Turns bytes as they come into lines; one without an end is cut after 16 KiB."""
-
-    def __init__(self, on_line: Callable[[str], None]) -> None:
-        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-        self._rest = ""
-        self._on_line = on_line
-
-    def feed(self, data: bytes) -> None:
-        *lines, self._rest = (self._rest + self._decode(data)).split("\n")
-        for line in lines:
-            self._on_line(line)
-        while len(self._rest) > _LONGEST_LINE:
-            self._on_line(self._rest[:_LONGEST_LINE])
-            self._rest = self._rest[_LONGEST_LINE:]
 
 
 class _Stream:
     """One of a script's two outputs, until its end marker."""
 
-    def __init__(self, marker: str, on_line: OnLine) -> None:
+    def __init__(self, marker: str, on_lines: OnLines) -> None:
         self.marker = marker
         self.ended: str | None = None
-        self.kept: deque[str] = deque(maxlen=_KEEP_LINES)
-        self._on_line = on_line
-        self._lines = _Lines(self._line)
-        self.feed = self._lines.feed
+        self._kept = Kept(_KEEP_LINES)
+        self._on_lines = on_lines
+        self._lines = Lines()
 
-    def _line(self, line: str) -> None:
-        found = line.find(self.marker)
-        if found < 0:
-            self.kept.append(line)
-            self._on_line(line)
-            return
-        if found:  # output whose last line had no end
-            self.kept.append(line[:found])
-            self._on_line(line[:found])
-        self.ended = line[found + len(self.marker) :].strip()
+    def feed(self, data: bytes) -> None:
+        """Take in what came; what stands before the marker is output."""
+        lines = self._lines.feed(data)
+        at = next((at for at, line in enumerate(lines) if self.marker in line), None)
+        if at is not None:
+            before, _, told = lines[at].partition(self.marker)
+            self.ended = told.strip()
+            # Output whose last line had no end stands before the marker.
+            lines[at : at + 1] = [before] if before else []
+        self._tell(lines)
+
+    def _tell(self, lines: Sequence[str]) -> None:
+        if lines:
+            self._kept.add(lines)
+            self._on_lines(lines)
 
     @property
     def text(self) -> str:
-        return "\n".join(self.kept)
+        return self._kept.text
 
 
-def _nothing(_: str) -> None:
+class _Output(_Stream):
+    """The first output: the line that its process tells its number in is none of the script's."""
+
+    def __init__(self, token: str, on_lines: OnLines) -> None:
+        super().__init__(f"hw-out-{token}:", on_lines)
+        self._pid = f"hw-pid-{token}:"
+        self.group = ""
+
+    def _tell(self, lines: Sequence[str]) -> None:
+        if not self.group:
+            for at, line in enumerate(lines):
+                if line.startswith(self._pid):
+                    self.group = line.removeprefix(self._pid).strip()
+                    lines = [*lines[:at], *lines[at + 1 :]]
+                    break
+        super()._tell(lines)
+
+
+def _nothing(_: Sequence[str]) -> None:
     pass
 
 
@@ -91,9 +95,12 @@ class Shell:
         answer = self.run(Call("", Phase.HOUSEKEEPING, "id -u\n", timeout=30), _nothing)
         if answer.out.strip() != "0":
             raise AuthenticationError(
-                f"{self._host}: the login is not root's (uid {answer.out.strip()[:20]}); set "
-                '"sudo: true" in its access, or log in as root'
-            )
+                tr(
+                    "{host}: the login is not root's (uid {uid}); set "
+                    '"sudo: true" in its access, or log in as root',
+                    host=self._host, uid=answer.out.strip()[:20],
+                )
+            )  # fmt: skip
 
     def _session(self, command: str) -> paramiko.Channel:
         try:
@@ -101,8 +108,9 @@ class Shell:
             channel.exec_command(command)
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise ConnectionLost(
-                f"{self._host}: no shell could be started ({error}); try again"
-            ) from None
+                tr("{host}: no shell could be started ({reason}); try again",
+                   host=self._host, reason=error)
+            ) from None  # fmt: skip
         return channel
 
     def _open_by_sudo(self, password: Callable[[], str] | None) -> None:
@@ -116,9 +124,12 @@ class Shell:
             return
         if password is None:
             raise AuthenticationError(
-                f"{self._host}: sudo wants a password ({said[:120]}); name it in the access as "
-                '"sudo_password: secret:sudo_password" and give that secret'
-            )
+                tr(
+                    "{host}: sudo wants a password ({reason}); name it in the access as "
+                    '"sudo_password: secret:sudo_password" and give that secret',
+                    host=self._host, reason=said[:120],
+                )
+            )  # fmt: skip
         prompt = f"hw-{secrets.token_hex(8)}:"
         ready = f"hw-{secrets.token_hex(8)}"
         channel = self._session(f"LC_ALL=C exec sudo -k -S -p {prompt} /bin/sh")
@@ -130,28 +141,23 @@ class Shell:
         if answer is None:
             channel.close()
             raise AuthenticationError(
-                f"{self._host}: sudo refused the password (it was tried once); give the right one "
-                "as the secret of its sudo_password"
-            )
+                tr(
+                    "{host}: sudo refused the password (it was tried once); give the right one "
+                    "as the secret of its sudo_password", host=self._host,
+                )
+            )  # fmt: skip
         self._channel = channel
 
-    def run(self, call: Call, on_line: OnLine) -> Result:
+    def run(self, call: Call, on_lines: OnLines) -> Result:
         """Run a script to its end. See `Transport.run`."""
         channel = self._channel
         if channel is None or channel.closed:
-            raise ConnectionLost(f"{self._host}: the connection is closed; resume to go on")
+            raise ConnectionLost(
+                tr("{host}: the connection is closed; resume to go on", host=self._host)
+            )
         token = secrets.token_hex(12)
-        pid = f"hw-pid-{token}:"
-        group: list[str] = []
-
-        def line(text: str) -> None:
-            if text.startswith(pid):
-                group.append(text[len(pid) :].strip())
-            else:
-                on_line(text)
-
-        out = _Stream(f"hw-out-{token}:", line)
-        err = _Stream(f"hw-err-{token}:", on_line)
+        out = _Output(token, on_lines)
+        err = _Stream(f"hw-err-{token}:", on_lines)
         deadline = time.monotonic() + call.timeout
         try:
             channel.settimeout(call.timeout)
@@ -159,37 +165,46 @@ class Shell:
             while out.ended is None or err.ended is None:
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    self._kill(group)
+                    self._kill(out.group)
                     raise StepFailed(
-                        f"{self._host}: no end after {call.timeout:.0f} s, so it was stopped; "
-                        "look at the host, then resume"
-                    )
+                        tr(
+                            "{host}: no end after {seconds} s, so it was stopped; look at the "
+                            "host, then resume", host=self._host, seconds=f"{call.timeout:.0f}",
+                        )
+                    )  # fmt: skip
                 self._receive(channel, out, err, left)
         except TimeoutError:
-            raise ConnectionLost(f"{self._host}: the host does not take input any more") from None
+            raise ConnectionLost(
+                tr("{host}: the host does not take input any more", host=self._host)
+            ) from None
         except (OSError, EOFError, paramiko.SSHException) as error:
-            raise ConnectionLost(f"{self._host}: the connection broke ({error})") from None
-        kept = "\n".join(one for one in out.kept if not one.startswith(pid))
-        return Result(int(out.ended or 255), kept, err.text)
+            raise ConnectionLost(
+                tr("{host}: the connection broke ({reason})", host=self._host, reason=error)
+            ) from None
+        return Result(int(out.ended or 255), out.text, err.text)
 
     def _receive(
         self, channel: paramiko.Channel, out: _Stream, err: _Stream, left: float
     ) -> None:
         select.select([channel], [], [], min(left, 1.0))
-        while channel.recv_ready():
-            out.feed(channel.recv(_CHUNK))
-        while channel.recv_stderr_ready():
-            err.feed(channel.recv_stderr(_CHUNK))
+        # A few times only: a host that never stops printing is looked at for its timeout, too.
+        for _ in range(_AT_ONCE):
+            if channel.recv_ready():
+                out.feed(channel.recv(_CHUNK))
+            if channel.recv_stderr_ready():
+                err.feed(channel.recv_stderr(_CHUNK))
         over = channel.closed or channel.eof_received or not self._transport.is_active()
         drained = not (channel.recv_ready() or channel.recv_stderr_ready())
         if over and drained and (out.ended is None or err.ended is None):
-            raise ConnectionLost(f"{self._host}: the connection broke while a step ran")
+            raise ConnectionLost(
+                tr("{host}: the connection broke while a step ran", host=self._host)
+            )
 
-    def _kill(self, group: list[str]) -> None:
+    def _kill(self, group: str) -> None:
         # The shell itself waits for the script: a second channel reaches its process group.
         # Under sudo this login may not signal root's processes; then the closed shell ends it.
-        if group and group[0].isdigit():
-            self._session(f"kill -TERM -- -{group[0]} || sudo -n kill -TERM -- -{group[0]}")
+        if group.isdigit():
+            self._session(f"kill -TERM -- -{group} || sudo -n kill -TERM -- -{group}")
         if self._channel is not None:
             self._channel.close()
 
@@ -238,4 +253,7 @@ def _until(
             return seen
         if (refused and refused in seen) or channel.exit_status_ready() or channel.closed:
             return None
-    raise AuthenticationError(f"{host}: sudo did not answer within 30 s ({seen.strip()[:120]})")
+    raise AuthenticationError(
+        tr("{host}: sudo did not answer within 30 s ({reason})",
+           host=host, reason=seen.strip()[:120])
+    )  # fmt: skip

@@ -11,7 +11,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,11 @@ from harbor_wizard.errors import (
     StepFailed,
     TransportError,
 )
+from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Access, Host
 from harbor_wizard.step import quote
 from harbor_wizard.transport import hostkeys
-from harbor_wizard.transport.base import Call, OnLine, OnProgress, Phase, Result
+from harbor_wizard.transport.base import Call, OnLines, OnProgress, Phase, Result
 from harbor_wizard.transport.detached import Detached
 from harbor_wizard.transport.shell import Shell
 
@@ -90,18 +91,26 @@ class SSHTransport:
             raise
         except paramiko.AuthenticationException as error:
             raise AuthenticationError(
-                f"{name}: {connection.user}@{connection.host} port {connection.port} refused the "
-                f"login ({_one_line(error)}); check the user, and that its key is in "
-                "authorized_keys there"
-            ) from None
+                tr(
+                    "{host}: {user}@{address} port {port} refused the login ({reason}); check the "
+                    "user, and that its key is in authorized_keys there", host=name,
+                    user=connection.user, address=connection.host, port=connection.port,
+                    reason=_one_line(error),
+                )
+            ) from None  # fmt: skip
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise TransportError(
-                f"{name}: {connection.host} port {connection.port} is not reached by SSH "
-                f"({_one_line(error)}); check the address, that the host is up, and its firewall"
-            ) from None
+                tr(
+                    "{host}: {address} port {port} is not reached by SSH ({reason}); check the "
+                    "address, that the host is up, and its firewall", host=name,
+                    address=connection.host, port=connection.port, reason=_one_line(error),
+                )
+            ) from None  # fmt: skip
         transport = connection.client.get_transport()
         if transport is None:
-            raise ConnectionLost(f"{name}: the connection broke right after the login")
+            raise ConnectionLost(
+                tr("{host}: the connection broke right after the login", host=name)
+            )
         self._shell = Shell(transport, name)
         password = self._access.sudo_password
         self._shell.open(
@@ -155,23 +164,23 @@ class SSHTransport:
             finally:
                 late.cancel()
 
-    def run(self, call: Call, on_line: OnLine) -> Result:
+    def run(self, call: Call, on_lines: OnLines) -> Result:
         """Run a short script in the shell."""
         if self._shell is None:
-            raise ConnectionLost(f"{self._host.name}: not connected")
+            raise ConnectionLost(tr("{host}: not connected", host=self._host.name))
         with self._busy:
-            return self._shell.run(call, on_line)
+            return self._shell.run(call, on_lines)
 
-    def detach(self, call: Call, unit: str, on_line: OnLine, stop: threading.Event) -> Result:
+    def detach(self, call: Call, unit: str, on_lines: OnLines, stop: threading.Event) -> Result:
         """Run a long script as a unit, and follow it."""
         units = Detached(self._host.name, self.run)
         units.start(call, unit)
-        return units.follow(unit, on_line, stop)
+        return units.follow(unit, on_lines, stop)
 
-    def attach(self, unit: str, on_line: OnLine, stop: threading.Event) -> Result | None:
+    def attach(self, unit: str, on_lines: OnLines, stop: threading.Event) -> Result | None:
         """Follow a unit that still runs."""
         units = Detached(self._host.name, self.run)
-        return units.follow(unit, on_line, stop) if units.running(unit) else None
+        return units.follow(unit, on_lines, stop) if units.running(unit) else None
 
     def end(self, unit: str) -> None:
         """Stop a unit."""
@@ -194,9 +203,12 @@ class SSHTransport:
         if seen != sha256:
             self.run(Call("", Phase.HOUSEKEEPING, f"rm -f {quote(staged)}\n"), _nothing)
             raise StepFailed(
-                f"{name}: {source.name} arrived with the SHA-256 {seen[:16] or 'unknown'}…, "
-                f"{sha256[:16]}… was sent; the part was removed, try again"
-            )
+                tr(
+                    "{host}: {file} arrived with the SHA-256 {seen}…, {sent}… was sent; the part "
+                    "was removed, try again", host=name, file=source.name,
+                    seen=seen[:16] or tr("unknown"), sent=sha256[:16],
+                )
+            )  # fmt: skip
         place = f"""
 set -eu
 chown root:root {quote(staged)}
@@ -206,7 +218,10 @@ mv -f {quote(staged)} {quote(path)}
 """
         done = self.run(Call("", Phase.HOUSEKEEPING, place), _nothing)
         if not done.ok:
-            raise StepFailed(f"{name}: {path} could not be put in place: {done.err.strip()[-200:]}")
+            raise StepFailed(
+                tr("{host}: {path} could not be put in place: {reason}", host=name, path=path,
+                   reason=done.err.strip()[-200:])
+            )  # fmt: skip
 
     def _staging(self, path: str) -> str:
         """Make the part file, writable by the login, and return its path."""
@@ -224,8 +239,9 @@ chmod 600 {quote(part)}
         made = self.run(Call("", Phase.HOUSEKEEPING, script), _nothing)
         if not made.ok:
             raise StepFailed(
-                f"{self._host.name}: {part} could not be made: {made.err.strip()[-200:]}"
-            )
+                tr("{host}: {path} could not be made: {reason}", host=self._host.name, path=part,
+                   reason=made.err.strip()[-200:])
+            )  # fmt: skip
         return part
 
     def _size(self, part: str) -> int:
@@ -240,7 +256,7 @@ chmod 600 {quote(part)}
     ) -> None:  # fmt: skip
         transport = self._connection.client.get_transport() if self._connection else None
         if transport is None:
-            raise ConnectionLost(f"{self._host.name}: not connected")
+            raise ConnectionLost(tr("{host}: not connected", host=self._host.name))
         # A file that shrank is written anew, one that is whole is only checked.
         redirect = ">>" if start else ">"
         try:
@@ -257,18 +273,26 @@ chmod 600 {quote(part)}
                     progress(sent, total)
                     if stop.is_set():
                         channel.close()
-                        raise Interrupted(f"{self._host.name}: the upload was stopped")
+                        raise Interrupted(
+                            tr("{host}: the upload was stopped", host=self._host.name)
+                        )
             channel.shutdown_write()
             code = _exit_status(channel, transport)
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise ConnectionLost(
-                f"{self._host.name}: the connection broke during the upload ({_one_line(error)})"
-            ) from None
+                tr("{host}: the connection broke during the upload ({reason})",
+                   host=self._host.name, reason=_one_line(error))
+            ) from None  # fmt: skip
         if code == -1:
-            raise ConnectionLost(f"{self._host.name}: the connection broke during the upload")
+            raise ConnectionLost(
+                tr("{host}: the connection broke during the upload", host=self._host.name)
+            )
         if code != 0:
             said = channel.recv_stderr(2000).decode("utf-8", "replace").strip()
-            raise StepFailed(f"{self._host.name}: {part} could not be written: {said[-200:]}")
+            raise StepFailed(
+                tr("{host}: {path} could not be written: {reason}", host=self._host.name,
+                   path=part, reason=said[-200:])
+            )  # fmt: skip
 
     def close(self) -> None:
         """Close the connection; units on the host go on."""
@@ -297,9 +321,11 @@ def _socket(host: str, port: int) -> socket.socket:
         made = socket.create_connection((host, port), timeout=_CONNECT_SECONDS)
     except OSError as error:
         raise TransportError(
-            f"{host} port {port} is not reached ({_one_line(error)}); check the address, that the "
-            "host is up, and its firewall"
-        ) from None
+            tr(
+                "{address} port {port} is not reached ({reason}); check the address, that the "
+                "host is up, and its firewall", address=host, port=port, reason=_one_line(error),
+            )
+        ) from None  # fmt: skip
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return made
 
@@ -309,5 +335,5 @@ def _one_line(error: BaseException) -> str:
     return text[:160]
 
 
-def _nothing(_: str) -> None:
+def _nothing(_: Sequence[str]) -> None:
     pass
