@@ -14,6 +14,7 @@ from textual.widgets import DataTable, Static
 
 from harbor_wizard import platforms, questions, run
 from harbor_wizard.errors import ClusterError, HarborWizardError, SecretsError
+from harbor_wizard.language import mark, tr
 from harbor_wizard.model.cluster import Cluster, Host
 from harbor_wizard.screens.base import WizardScreen
 from harbor_wizard.screens.widgets import Form, cell
@@ -28,13 +29,13 @@ class AccessScreen(WizardScreen):
     """How the hosts are reached."""
 
     STEP = "Access"
-    HELP = (
+    HELP = mark(
         "What is left empty comes from ~/.ssh/config, the agent and the usual keys, as with ssh.\n"
         "Ctrl+T (or t in the table) logs in to all hosts at once, changes nothing there, and shows "
         "each host's system and whether it can become root. An unknown host's fingerprint is "
         "shown: compare it with “ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub” on the host."
     )
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+t,t", "try", "Try all hosts")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+t,t", "try", mark("Try all hosts"))]
 
     class Tried(Message):
         """A host was tried. `about` is its system, `login` who one is there."""
@@ -56,20 +57,21 @@ class AccessScreen(WizardScreen):
         asked = tuple(q for q in questions.QUESTIONS if q.section == "access")
         with VerticalScroll(can_focus=False, id="access-form"):
             yield Form(self.work, asked)
-        yield Static("Hosts: Ctrl+T tries them all at once", markup=False, classes="title")
+        yield Static(tr("Hosts: Ctrl+T tries them all at once"), markup=False, classes="title")
         yield DataTable(cursor_type="row", id="tried")
         yield Static("", markup=False, id="tried-error")
 
     def on_mount(self) -> None:
         """Fill the table."""
         table = self.query_one(DataTable)
-        for title, key in (("host", "host"), ("login", "state"), ("system", "os"), ("as", "user")):
-            table.add_column(title, key=key)
+        for title, key in ((tr("host"), "host"), (tr("login"), "state"), (tr("system"), "os"),
+                           (tr("as"), "user")):  # fmt: skip
+            table.add_column(cell(title), key=key)
         for host in self.work.data.get("hosts") or []:
             name = str(host.get("name", "?"))
             if name not in table.rows:
                 table.add_row(
-                    cell(name), cell("· not tried"), cell(str(host.get("platform", "?"))),
+                    cell(name), cell(tr("· not tried")), cell(str(host.get("platform", "?"))),
                     cell(""), key=name,
                 )  # fmt: skip
 
@@ -92,7 +94,7 @@ class AccessScreen(WizardScreen):
         table = self.query_one(DataTable)
         self._trying = len(cluster.hosts)
         for host in cluster.hosts:
-            table.update_cell(host.name, "state", cell("▶ trying"), update_width=True)
+            table.update_cell(host.name, "state", cell(tr("▶ trying")), update_width=True)
             threading.Thread(
                 target=self._try, args=(host, cluster, connect), daemon=True,
                 name=f"try-{host.name}",
@@ -110,16 +112,19 @@ class AccessScreen(WizardScreen):
             about, login = system, user
             sudo = bool(cluster.reached_by(host).sudo)
             if user == "root":
-                login = "✓ root by sudo" if sudo or before else "✓ root"
+                login = tr("✓ root by sudo") if sudo or before else tr("✓ root")
             else:
-                error = f"{host.name}: the login is {user or 'unknown'}, not root; turn sudo on"
+                error = tr("{host}: the login is {user}, not root; turn sudo on", host=host.name,
+                           user=user or "?")  # fmt: skip
                 login = f"✗ {user}"
         except SecretsError:
-            error = f"{host.name}: its password is not typed yet; fill it in above, and try again"
+            error = tr("{host}: its password is not typed yet; fill it in above, and try again",
+                       host=host.name)  # fmt: skip
         except HarborWizardError as problem:
             error = str(problem)
         except Exception as problem:  # the table has to say something, whatever went wrong
-            error = f"{host.name}: {type(problem).__name__} while it was tried"
+            error = tr("{host}: {error} while it was tried", host=host.name,
+                       error=type(problem).__name__)  # fmt: skip
         finally:
             if transport is not None:
                 transport.close()
@@ -131,7 +136,7 @@ class AccessScreen(WizardScreen):
         table = self.query_one(DataTable)
         if event.host not in table.rows:
             return
-        state = "✗ failed" if event.error else "✓ well"
+        state = tr("✗ failed") if event.error else tr("✓ well")
         table.update_cell(event.host, "state", cell(state), update_width=True)
         if event.error:
             self._errors[event.host] = event.error
@@ -139,7 +144,7 @@ class AccessScreen(WizardScreen):
         if event.about:
             os_id, _, version = event.about.partition(" ")
             found = platforms.detect(os_id, version)
-            shown = found.name if found else f"✗ {event.about}: not supported"
+            shown = found.name if found else tr("✗ {system}: not supported", system=event.about)
             table.update_cell(event.host, "os", cell(shown), update_width=True)
             for host in self.work.data.get("hosts") or []:
                 here = host.get("name") == event.host

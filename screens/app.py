@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 import threading
-from typing import ClassVar
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
 
 from rich.segment import Segments
 from rich.traceback import Traceback
 from textual import constants
 from textual import work as in_worker
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import CommandPalette
+from textual.screen import Screen
 from textual.timer import Timer
 
 from harbor_wizard import run as runs
 from harbor_wizard import session as sessions
 from harbor_wizard.engine.runner import Outcome
-from harbor_wizard.errors import HarborWizardError, SecretsError
+from harbor_wizard.errors import HarborWizardError
+from harbor_wizard.language import mark, tr
 from harbor_wizard.plan import Plan
-from harbor_wizard.screens import report, walk
+from harbor_wizard.screens import asking, report, themes, walk
 from harbor_wizard.screens.access import AccessScreen
 from harbor_wizard.screens.base import WizardScreen
-from harbor_wizard.screens.dialogs import AskDialog, ConfirmDialog, SecretsDialog
+from harbor_wizard.screens.dialogs import ConfirmDialog
+from harbor_wizard.screens.preflight import PreflightScreen
 from harbor_wizard.screens.preview import PreviewScreen
 from harbor_wizard.screens.report import ReportScreen
 from harbor_wizard.screens.review import ReviewScreen
@@ -34,7 +43,7 @@ from harbor_wizard.screens.sessions import SessionsScreen
 from harbor_wizard.screens.solution import SolutionScreen
 from harbor_wizard.screens.state import Work
 from harbor_wizard.screens.topology import TopologyScreen
-from harbor_wizard.secrets import PASSPHRASE, SecretValues, draw
+from harbor_wizard.secrets import SecretValues
 from harbor_wizard.transport.hostkeys import UnknownHost
 
 _SAVE_AFTER = 0.2
@@ -43,11 +52,11 @@ _GRACE = 4.0
 
 SCREENS: dict[str, type[WizardScreen]] = {
     "Solution": SolutionScreen, "Topology": TopologyScreen, "Access": AccessScreen,
-    "Services": ServicesScreen, "Review": ReviewScreen, "Preview": PreviewScreen,
-    "Run": RunScreen, "Report": ReportScreen,
+    "Services": ServicesScreen, "Preflight": PreflightScreen, "Review": ReviewScreen,
+    "Preview": PreviewScreen, "Run": RunScreen, "Report": ReportScreen,
 }  # fmt: skip
 
-_TOKENS = ("harbor_token_key", "harbor_token_certificate")
+_SIGNALS = (signal.SIGHUP, signal.SIGTERM)
 
 
 class WizardApp(App[int]):
@@ -55,13 +64,20 @@ class WizardApp(App[int]):
 
     TITLE = "harbor-wizard"
     CSS_PATH = "wizard.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "Leave", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "quit", mark("Leave"), show=False),
+        Binding("f2", "colours", mark("Colours"), show=False),
+    ]
 
     def __init__(
         self, name: str | None = None, start: str | None = None, rehearsal_speed: float = 1.0
     ) -> None:
-        super().__init__()
+        # Where no colour is wanted, none is sent; else Textual would send shades of grey.
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.animation_level = "none"  # a slow line would draw each frame
+        for theme in themes.CONTRAST:
+            self.register_theme(theme)
+        self.theme = themes.chosen()
         self._open_first = name
         self._start = start
         self._speed = rehearsal_speed
@@ -75,10 +91,12 @@ class WizardApp(App[int]):
         self.outcome: Outcome | None = None
         self.go_to: str | None = None
         self.last_words = ""
+        self.signalled = 0
 
     def on_mount(self) -> None:
         """Show the sessions, or the one that was asked for."""
         self.set_interval(_DRAW_EVERY, self._follow)
+        self._listen_to_signals()
         self.push_screen(SessionsScreen())
         if self._open_first is not None:
             self.open_session(self._open_first, self._start)
@@ -92,6 +110,80 @@ class WizardApp(App[int]):
         )
         self._close_messages_no_wait()
 
+    # Colours, commands and signals.
+
+    def action_colours(self) -> None:
+        """Go to the next colours, and keep them."""
+        self.theme = themes.after(self.theme)
+        self.notify(tr(themes.THEMES[self.theme]), markup=False, timeout=3)
+
+    def _watch_theme(self, theme_name: str) -> None:
+        super()._watch_theme(theme_name)
+        if self.is_running:
+            themes.keep(theme_name)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Yield all that can be done on a screen, for the palette."""
+        for key, active in screen.active_bindings.items():
+            binding = active.binding
+            if not binding.description or not active.enabled:
+                continue
+            yield SystemCommand(
+                binding.description, tr("the key {key}", key=self.get_key_display(binding) or key),
+                partial(self.run_action, binding.action, active.node),
+            )  # fmt: skip
+        for name, title in themes.THEMES.items():
+            yield SystemCommand(
+                tr("Colours: {name}", name=tr(title)), tr("kept for the next time"),
+                partial(setattr, self, "theme", name),
+            )  # fmt: skip
+        yield SystemCommand(
+            tr("Screenshot"), tr("a picture of this screen, secrets masked, into this folder"),
+            self.action_picture,
+        )  # fmt: skip
+
+    def action_command_palette(self) -> None:
+        """Show all commands."""
+        if not any(isinstance(one, CommandPalette) for one in self.screen_stack):
+            self.push_screen(CommandPalette(
+                placeholder=tr("Look for a command…"), id="--command-palette"
+            ))  # fmt: skip
+
+    def action_picture(self) -> None:
+        """Write a picture of the screen, once the palette is gone from it."""
+        def write() -> None:
+            try:
+                path = self.save_screenshot(path=str(Path.cwd()))
+            except OSError as error:
+                self.notify(tr("no picture was written: {why}", why=error.strerror),
+                            severity="error", markup=False)  # fmt: skip
+            else:
+                self.notify(tr("written to {path}", path=path), markup=False, timeout=10)
+
+        self.set_timer(0.2, write)
+
+    def _listen_to_signals(self) -> None:
+        """Have a lost line (SIGHUP) and SIGTERM end the program in order: saved, run stopped."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self._told_to_end, number)
+
+    def _told_to_end(self, number: int) -> None:
+        if self.signalled:
+            return
+        self.signalled = number
+        if self.work is not None:
+            self.work.save()
+        if self.control is not None:
+            self.control.stop()
+            self.control.wait(_GRACE)
+        if number == signal.SIGHUP:
+            # The terminal is gone: putting it back in order would only fail, or hang.
+            os._exit(128 + number)
+        self.exit(128 + number)
+
     # Sessions and answers.
 
     def open_session(self, name: str, start: str | None = None) -> None:
@@ -100,7 +192,7 @@ class WizardApp(App[int]):
             if self.work is not None and self.work.session.name == name:
                 self._show("Run")
                 return
-            self.notify("a run is under way; wait for it, or abort it first", markup=False)
+            self.notify(tr("a run is under way; wait for it, or abort it first"), markup=False)
             return
         try:
             self.work = Work.open(sessions.find(name))
@@ -134,7 +226,7 @@ class WizardApp(App[int]):
             return self.control.mark
         assert self.work is not None  # noqa: S101 - asked by screens of an open session only
         if self.control is not None and self.control.rehearsal:
-            return f"REHEARSAL ended, {self.work.standing()}"
+            return tr("REHEARSAL ended, {state}", state=self.work.standing())
         return self.work.standing()
 
     # The walk.
@@ -185,38 +277,19 @@ class WizardApp(App[int]):
 
     def accept_host_key(self, unknown: UnknownHost) -> bool:
         """Ask about an unknown host. Called by threads; waits for the answer."""
-        answered = threading.Event()
-        answers: list[bool] = []
+        return asking.accept_host_key(self, unknown)
 
-        def answer(yes: bool | None) -> None:
-            answers.append(bool(yes))
-            answered.set()
-
-        def ask() -> None:
-            self.push_screen(
-                ConfirmDialog(
-                    f"{unknown.name} is not known yet. Its {unknown.key_type} key has the "
-                    f"fingerprint\n\n{unknown.fingerprint}\n\nIs that the host's own?",
-                    "It is: accept", "Refuse",
-                ),
-                answer,
-            )  # fmt: skip
-
-        try:
-            self.call_from_thread(ask)
-        except RuntimeError:  # the app has ended
-            return False
-        while not answered.wait(0.5):
-            if not self.is_running:
-                return False
-        return answers[0]
+    async def values_for_looking(self, plan: Plan) -> SecretValues | None:
+        """Return the secrets that are here, for looks at hosts; None where the operator left."""
+        assert self.work is not None  # noqa: S101 - asked by screens of an open session only
+        return await asking.values_for_looking(self, self.work, plan)
 
     # The run.
 
     def begin(self, *, rehearsal: bool) -> None:
         """Begin a run or a rehearsal, after what has to be asked before; one at a time."""
         if self._beginning:
-            self.notify("one moment, a run is being begun", markup=False)
+            self.notify(tr("one moment, a run is being begun"), markup=False)
             return
         self._beginning = True
         self._begin(rehearsal=rehearsal)
@@ -231,16 +304,16 @@ class WizardApp(App[int]):
     async def _begin_after_questions(self, *, rehearsal: bool) -> None:
         work = self.work
         if work is None or (self.control is not None and not self.control.over):
-            self.notify("a run is under way already", markup=False)
+            self.notify(tr("a run is under way already"), markup=False)
             return
         try:
             plan = work.plan()
         except HarborWizardError as error:
             self.notify(str(error), severity="error", timeout=12, markup=False)
             return
-        if not rehearsal and not await self._sure(plan):
+        if not rehearsal and not await asking.sure(self, plan):
             return
-        values = await self._values(work, plan, rehearsal=rehearsal)
+        values = await asking.values(self, work, plan, rehearsal=rehearsal)
         if values is None:
             return
         connect = (
@@ -257,56 +330,6 @@ class WizardApp(App[int]):
         work.pass_by("Preview")
         if isinstance(self.screen, WizardScreen):
             self._show("Run")
-
-    async def _sure(self, plan: Plan) -> bool:
-        def check(text: str) -> str | None:
-            return None if text == plan.cluster.name else "that is another name"
-
-        name = plan.cluster.name
-        typed = await self.push_screen_wait(
-            AskDialog(
-                f"{len(plan.steps)} steps will change {len(plan.hosts)} hosts: "
-                f"{', '.join(host.name for host in plan.hosts)}.\n\n"
-                f"Type the cluster's name, {name}, to begin.", check,
-            )
-        )  # fmt: skip
-        return typed is not None
-
-    async def _values(self, work: Work, plan: Plan, *, rehearsal: bool) -> SecretValues | None:
-        """Return the secrets for a run, asked for where they are missing; None to leave."""
-        given, error = work.secrets, ""
-        while True:
-            if not rehearsal and PASSPHRASE not in given:
-                about = (
-                    "The passphrase of this session: it opens the secrets that were kept."
-                    if work.session.store.exists
-                    else "A passphrase for this session, to be remembered: it encrypts the "
-                    "secrets that are kept."
-                )
-                answer = await self.push_screen_wait(SecretsDialog(about, [PASSPHRASE], error))
-                if answer is None:
-                    return None
-                given.update(answer)
-            try:
-                if not rehearsal:
-                    self.notify("opening the secrets…", markup=False, timeout=3)
-                    missing = await asyncio.to_thread(missing_secrets, work, plan)
-                    if missing:
-                        answer = await self.push_screen_wait(
-                            SecretsDialog("These secrets are needed for the run.", missing)
-                        )
-                        if answer is None:
-                            return None
-                        given.update(answer)
-                return await asyncio.to_thread(
-                    runs.open_secrets, work.session, plan, given, None, rehearsal=rehearsal
-                )
-            except SecretsError as problem:
-                given.pop(PASSPHRASE, None)
-                error = str(problem)
-            except HarborWizardError as problem:
-                self.notify(str(problem), severity="error", timeout=12, markup=False)
-                return None
 
     def _follow(self) -> None:
         """Take in what the run told, and draw it."""
@@ -339,7 +362,7 @@ class WizardApp(App[int]):
             self._to_report()
         elif isinstance(screen, WizardScreen):
             screen.refresh_frame()
-            self.notify("the run has ended; the report is behind Run", markup=False)
+            self.notify(tr("the run has ended; the report is behind Run"), markup=False)
 
     def _to_report(self) -> None:
         if isinstance(self.screen, RunScreen):
@@ -361,20 +384,22 @@ class WizardApp(App[int]):
         again = "rehearse" if control.rehearsal else "resume"
         if not await self.push_screen_wait(
             ConfirmDialog(
-                "A run is under way. Leave? Short steps are finished; long ones go on on the "
-                f"hosts by themselves. Take it up again with:\n  harbor-wizard {again} {name}",
-                "Leave", "Stay",
+                tr("A run is under way. Leave? Short steps are finished; long ones go on on the "
+                   "hosts by themselves. Take it up again with:\n  harbor-wizard {command} {name}",
+                   command=again, name=name),
+                tr("Leave"), tr("Stay"),
             )
         ):  # fmt: skip
             return
         self._leaving = True
         control.stop()
-        self.notify("stopping; Ctrl+Q again leaves at once", markup=False, timeout=_GRACE)
+        self.notify(tr("stopping; Ctrl+Q again leaves at once"), markup=False, timeout=_GRACE)
         for _ in range(int(_GRACE * 10)):
             if not control.active:
                 break
             await asyncio.sleep(0.1)
-        self.last_words = f"stopped; go on with: harbor-wizard {again} {name}"
+        self.last_words = tr("stopped; go on with: harbor-wizard {command} {name}", command=again,
+                             name=name)  # fmt: skip
         self._leave()
 
     def _leave(self) -> None:
@@ -383,20 +408,11 @@ class WizardApp(App[int]):
         if self.control is not None and self.control.active:
             self.control.stop()
             name = self.control.session.name
-            self.last_words = f"stopped; go on with: harbor-wizard resume {name}"
+            self.last_words = tr("stopped; go on with: harbor-wizard {command} {name}",
+                                 command="resume", name=name)  # fmt: skip
         outcome = self.control.outcome if self.control is not None else None
         rehearsal = self.control is not None and self.control.rehearsal
         self.exit(outcome.exit_code if outcome is not None and not rehearsal else 0)
-
-
-def missing_secrets(work: Work, plan: Plan) -> list[str]:
-    """Return the secrets that are neither given, nor kept, nor drawn. Raises `SecretsError`."""
-    given = work.secrets
-    kept = work.session.store.read(given[PASSPHRASE]) if work.session.store.exists else {}
-    return [
-        name for name in runs.needed_secrets(plan)
-        if name not in given and name not in kept and name not in _TOKENS and not draw([name], {})
-    ]  # fmt: skip
 
 
 def run(name: str | None = None, start: str | None = None) -> int:

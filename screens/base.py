@@ -9,37 +9,42 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.events import DescendantFocus
-from textual.screen import Screen
-from textual.widgets import Button, Footer, Static
+from textual.widgets import Button, DataTable, Footer, OptionList, Static, Tree
 
-from harbor_wizard.screens import walk
+from harbor_wizard.language import mark, tr
+from harbor_wizard.screens import cursor, walk
 from harbor_wizard.screens.dialogs import HelpDialog
+from harbor_wizard.screens.speaking import SpeakingScreen
 from harbor_wizard.screens.state import Work
-from harbor_wizard.screens.widgets import Field, Form, say
+from harbor_wizard.screens.widgets import Choice, Field, Form, say
 
 if TYPE_CHECKING:
     from harbor_wizard.screens.app import WizardApp
 
-KEYS = (
+KEYS = mark(
     "Keys everywhere: Tab, Shift+Tab and the arrows move, Enter takes, Ctrl+N goes on, Esc goes "
-    "back, Ctrl+P lists the commands, Ctrl+Q leaves. All answers are saved as you type; "
-    "“harbor-wizard resume NAME” comes back to them."
+    "back, Ctrl+P lists the commands, F2 changes the colours, Ctrl+Q leaves. All answers are saved "
+    "as you type; “harbor-wizard resume NAME” comes back to them."
 )
 
 
-class WizardScreen(Screen[None]):
+class WizardScreen(SpeakingScreen[None]):
     """A screen of the walk. `STEP` is its place in the rail, `HELP` what F1 shows."""
 
     STEP: ClassVar[str]
     HELP: ClassVar[str] = ""
-    NEXT: ClassVar[str] = "Next"
+    NEXT: ClassVar[str] = mark("Next")
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]  # noqa: RUF012
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+n", "next", "Next"),
-        Binding("escape", "back", "Back"),
-        Binding("f1", "help", "Help"),
-        Binding("ctrl+q", "app.quit", "Leave"),
+        Binding("ctrl+n", "next", mark("Next")),
+        Binding("escape", "back", mark("Back")),
+        Binding("f1", "help", mark("Help")),
+        Binding("ctrl+q", "app.quit", mark("Leave")),
     ]
 
     @property
@@ -73,8 +78,8 @@ class WizardScreen(Screen[None]):
         yield Static("", markup=False, id="about")
         with Horizontal(id="nav"):
             yield Static("", markup=False, id="reason")
-            yield Button("Back", id="back", compact=True)
-            yield Button(self.NEXT, id="next", compact=True)
+            yield Button(Content(tr("Back")), id="back", compact=True)
+            yield Button(Content(tr(self.NEXT)), id="next", compact=True)
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -96,10 +101,7 @@ class WizardScreen(Screen[None]):
         if section is None:
             return None
         found = self.work.problems_of(section)
-        if not found:
-            return None
-        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-        return found[0].sentence(self.work.data) + more
+        return and_more([one.sentence(self.work.data) for one in found]) if found else None
 
     def refresh_frame(self) -> None:
         """Draw the header, the rail, and what is beside Next."""
@@ -108,9 +110,12 @@ class WizardScreen(Screen[None]):
             self.query_one("#head-left", Static),
             f"harbor-wizard · {work.session.name} · {self.wizard.standing()}",
         )
-        saved = time.strftime("saved %H:%M", time.localtime(work.saved_at)) if work.saved_at else ""
+        saved = ""
+        if work.saved_at:
+            at = time.strftime("%H:%M", time.localtime(work.saved_at))
+            saved = tr("saved {time}", time=at)
         if work.save_error:
-            saved = "✗ NOT SAVED"
+            saved = tr("✗ NOT SAVED")
             self.notify(work.save_error, severity="error", markup=False)
         say(self.query_one("#head-right", Static), saved)
         say(self.query_one("#rail", Static), walk.rail(work, self.STEP))
@@ -133,10 +138,25 @@ class WizardScreen(Screen[None]):
         for one in event.widget.ancestors:
             if isinstance(one, Field):
                 question = one.question
-                about = question.help
+                about = tr(question.help)
                 if question.example and not question.choices:
-                    about += f" (e.g. {question.example})"
+                    about += tr(" (e.g. {example})", example=question.example)
         say(self.query_one("#about", Static), about)
+        self.move_cursor()
+
+    @on(DataTable.RowHighlighted)
+    @on(DataTable.CellHighlighted)
+    @on(OptionList.OptionHighlighted)
+    @on(Tree.NodeHighlighted)
+    @on(Choice.Changed)
+    def move_cursor(self) -> None:
+        """Have the terminal's cursor follow the highlight, for those who read by it."""
+        self.call_after_refresh(self._move_cursor)
+
+    def _move_cursor(self) -> None:
+        where = cursor.place(self.focused)
+        if where is not None and self.is_current:
+            self.app.cursor_position = where
 
     @on(Button.Pressed, "#next")
     def _next(self) -> None:
@@ -165,4 +185,11 @@ class WizardScreen(Screen[None]):
 
     def action_help(self) -> None:
         """Show the help of this screen."""
-        self.app.push_screen(HelpDialog(self.STEP, f"{self.HELP}\n\n{KEYS}"))
+        self.app.push_screen(HelpDialog(tr(self.STEP), f"{tr(self.HELP)}\n\n{tr(KEYS)}"))
+
+
+def and_more(sentences: list[str]) -> str:
+    """Return the first of some sentences, and how many more there are."""
+    if len(sentences) == 1:
+        return sentences[0]
+    return tr("{first} (and {number} more)", first=sentences[0], number=len(sentences) - 1)

@@ -7,6 +7,8 @@ from typing import Any
 from rich.cells import cell_len, set_cell_size
 
 from harbor_wizard import questions
+from harbor_wizard.language import tr
+from harbor_wizard.screens.speaking import pad
 from harbor_wizard.text import printable
 
 _NAME = 14  # cells at most, so that all of it fits beside the rail at 80 columns
@@ -29,7 +31,7 @@ def diagram(data: dict[str, Any], wrong: frozenset[int] = frozenset()) -> list[s
         str(questions.get(data, "virtual_address.address") or "?").partition("/")[0], 39
     )
     if questions.get(data, "balancer.type") == "existing":
-        virtual, balancers = "", ["your balancer"]
+        virtual, balancers = "", [tr("your balancer")]
     solution = data.get("solution")
     if solution == "active-standby":
         return [*_standby(virtual, nodes), *_services(columns["services"])]
@@ -57,7 +59,7 @@ def _front(virtual: str, balancers: list[str]) -> list[str]:
     """Return what stands before the nodes: one line for each balancer; none without any."""
     if not balancers:
         return []
-    start = f"clients ─▶ {virtual} ─▶ " if virtual else "clients ─▶ "
+    start = f"{tr('clients')} ─▶ {virtual} ─▶ " if virtual else f"{tr('clients')} ─▶ "
     lines = [f"{start if at == 0 else ' ' * cell_len(start)}{one}"
              for at, one in enumerate(balancers)]  # fmt: skip
     return _wide(lines)
@@ -85,26 +87,26 @@ def _joined(left: list[str], right: list[str]) -> list[str]:
 
 def _standby(virtual: str, nodes: list[str]) -> list[str]:
     """Return two nodes one of which holds the address."""
-    start = f"clients ─▶ {virtual} ─"
+    start = f"{tr('clients')} ─▶ {virtual} ─"
     blank = " " * cell_len(start)
-    lines = [f"{start}{'┬' if len(nodes) > 1 else '─'}─▶ {nodes[0]} (active)"]
+    lines = [f"{start}{'┬' if len(nodes) > 1 else '─'}─▶ {nodes[0]} ({tr('active')})"]
     for at, node in enumerate(nodes[1:], 2):
-        lines.append(f"{blank}{'└' if at == len(nodes) else '├'}┄▶ {node} (standby)")
+        lines.append(f"{blank}{'└' if at == len(nodes) else '├'}┄▶ {node} ({tr('standby')})")
     return lines
 
 
 def _slaves(front: list[str], nodes: list[str]) -> list[str]:
     """Return a master, and its replicas at the right of it."""
     master, replicas = nodes[0], nodes[1:] or ["?"]
-    start = [f"{one} ─▶ " for one in front[:1]] or ["pushes ─▶ "]
-    pulls = "" if front else " ◀─ pulls"
+    start = [f"{one} ─▶ " for one in front[:1]] or [f"{tr('pushes')} ─▶ "]
+    pulls = "" if front else f" ◀─ {tr('pulls')}"
     blank = " " * cell_len(f"{start[0]}{master} ")
     more = [*front[1:], *[""] * len(replicas)]
     lines = []
     for at, replica in enumerate(_wide(replicas)):
         last = at == len(replicas) - 1
         joint = "═" if len(replicas) == 1 else "╦" if at == 0 else "╚" if last else "╠"
-        before = f"{start[0]}{master} ═" if at == 0 else f"{more[at - 1]:<{len(blank)}} "
+        before = f"{start[0]}{master} ═" if at == 0 else f"{pad(more[at - 1], cell_len(blank))} "
         lines.append(f"{before}{joint}═▶ {replica}{pulls}".rstrip())
     lines += [one for one in more[len(replicas) - 1 :] if one]
     return lines
@@ -114,7 +116,8 @@ def _masters(front: list[str], nodes: list[str]) -> list[str]:
     """Return Harbors that replicate to each other."""
     if not front:
         second = nodes[1:] or ["?"]
-        return [f"clients ─▶ {nodes[0]} ⇄ {' ⇄ '.join(second)} ◀─ clients"]
+        people = tr("clients")
+        return [f"{people} ─▶ {nodes[0]} ⇄ {' ⇄ '.join(second)} ◀─ {people}"]
     both = _wide(nodes if len(nodes) > 1 else [*nodes, "?"])
     last = len(both) - 1
     tied = [f"{one} ⇄{'┐' if at == 0 else '┘' if at == last else '┤'}"
@@ -124,4 +127,6 @@ def _masters(front: list[str], nodes: list[str]) -> list[str]:
 
 def _services(hosts: list[str]) -> list[str]:
     """Return the line about a host that has the database and Redis."""
-    return [f"nodes ─▶ {', '.join(hosts)} (database, Redis)"] if hosts else []
+    if not hosts:
+        return []
+    return [tr("nodes ─▶ {hosts} (database, Redis)", hosts=", ".join(hosts))]

@@ -14,6 +14,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static, TextArea
 
 from harbor_wizard import questions
+from harbor_wizard.language import mark, tr
+from harbor_wizard.screens.speaking import SpeakingScreen
 from harbor_wizard.screens.widgets import Field, Line, SecretLine
 
 Check = Callable[[str], str | None]
@@ -22,11 +24,11 @@ Check = Callable[[str], str | None]
 T = TypeVar("T")
 
 
-class Dialog(ModalScreen[T]):
+class Dialog(SpeakingScreen[T], ModalScreen[T]):
     """A box in the middle; Esc leaves it without an answer."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "Cancel"),
+        Binding("escape", "cancel", mark("Cancel")),
         Binding("ctrl+q", "app.quit", show=False),
         Binding("down", "app.focus_next", show=False),
         Binding("up", "app.focus_previous", show=False),
@@ -53,7 +55,7 @@ class HelpDialog(Dialog[None]):
             yield Static(self._title, markup=False, classes="title")
             with VerticalScroll(can_focus=True):
                 yield Static(self._words, markup=False)
-            yield Static("Esc closes this", markup=False, classes="dim")
+            yield Static(tr("Esc closes this"), markup=False, classes="dim")
 
 
 class ConfirmDialog(Dialog[bool]):
@@ -66,11 +68,11 @@ class ConfirmDialog(Dialog[bool]):
         Binding("right", "app.focus_next", show=False),
     ]
 
-    def __init__(self, question: str, yes: str = "Yes", no: str = "No") -> None:
+    def __init__(self, question: str, yes: str = "", no: str = "") -> None:
         super().__init__()
         self._question = question
-        self._yes = yes
-        self._no = no
+        self._yes = yes or tr("Yes")
+        self._no = no or tr("No")
 
     def compose(self) -> ComposeResult:
         """Lay it out."""
@@ -110,7 +112,7 @@ class AskDialog(Dialog[str | None]):
             yield Static(self._question, markup=False)
             yield Line(self._value, self._hint, submits=True)
             yield Static("", markup=False, classes="why")
-            yield Static("Enter goes on, Esc leaves", markup=False, classes="dim")
+            yield Static(tr("Enter goes on, Esc leaves"), markup=False, classes="dim")
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
@@ -131,7 +133,7 @@ def answer(dialog: Dialog[str | None], check: Check, text: str) -> None:
 class PasteDialog(Dialog[str | None]):
     """A box to paste many lines into."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+n", "done", "Add them")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+n", "done", mark("Add them"))]
 
     def __init__(self, solution: str = "") -> None:
         super().__init__()
@@ -139,20 +141,21 @@ class PasteDialog(Dialog[str | None]):
 
     def compose(self) -> ComposeResult:
         """Lay it out."""
-        roles = "Names that begin with lb, bal or proxy become balancers."
+        roles = tr("Names that begin with lb, bal or proxy become balancers.")
         if self._solution == "active-standby":
-            roles = "All of them become Harbor nodes."
+            roles = tr("All of them become Harbor nodes.")
         elif self._solution == "master-slave":
-            roles += " The first other one is the master."
+            roles += tr(" The first other one is the master.")
         with Vertical(classes="box wide"):
             yield Static(
-                "Paste addresses, one host a line: “name address”, or just the address.\n" + roles,
+                tr("Paste addresses, one host a line: “name address”, or just the address.")
+                + f"\n{roles}",
                 markup=False,
             )
             yield TextArea(tab_behavior="focus")
             with Horizontal(classes="buttons"):
-                yield Button("Cancel (Esc)", id="cancel", compact=True)
-                yield Button("Add them (Ctrl+N)", id="add", compact=True)
+                yield Button(Content(tr("Cancel (Esc)")), id="cancel", compact=True)
+                yield Button(Content(tr("Add them (Ctrl+N)")), id="add", compact=True)
 
     def action_done(self) -> None:
         """Answer with the text."""
@@ -169,7 +172,7 @@ class PasteDialog(Dialog[str | None]):
 class HostDialog(Dialog[questions.Data | None]):
     """The form of one host."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+n", "done", "Keep it")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+n", "done", mark("Keep it"))]
 
     def __init__(self, host: questions.Data, index: int, data: questions.Data) -> None:
         super().__init__()
@@ -180,15 +183,15 @@ class HostDialog(Dialog[questions.Data | None]):
     def compose(self) -> ComposeResult:
         """Lay it out."""
         with Vertical(classes="box wide"):
-            yield Static("A host", markup=False, classes="title")
+            yield Static(tr("A host"), markup=False, classes="title")
             with VerticalScroll(can_focus=False):
                 for one in questions.host_questions(self._data):
                     field = Field(one, one.answer(self._host))
                     field.display = one.when(self._host)
                     yield field
             with Horizontal(classes="buttons"):
-                yield Button("Cancel (Esc)", id="cancel", compact=True)
-                yield Button("Keep it (Ctrl+N)", id="keep", compact=True)
+                yield Button(Content(tr("Cancel (Esc)")), id="cancel", compact=True)
+                yield Button(Content(tr("Keep it (Ctrl+N)")), id="keep", compact=True)
 
     @on(Field.Changed)
     def _typed(self, event: Field.Changed) -> None:
@@ -230,10 +233,23 @@ class HostDialog(Dialog[questions.Data | None]):
             self.dismiss(None)
 
 
+_NAMES = {
+    "passphrase": mark("passphrase"), "ssh_password": mark("ssh password"),
+    "sudo_password": mark("sudo password"), "database_password": mark("database password"),
+    "redis_password": mark("redis password"),
+    "harbor_admin_password": mark("harbor admin password"),
+}  # fmt: skip
+
+
+def named(secret: str) -> str:
+    """Return a secret's name in words."""
+    return tr(_NAMES[secret]) if secret in _NAMES else secret.replace("_", " ")
+
+
 class SecretsDialog(Dialog[dict[str, str] | None]):
     """Asks for secrets that are missing, all at once."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+n", "done", "Go on")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+n", "done", mark("Go on"))]
 
     def __init__(self, title: str, names: list[str], error: str = "") -> None:
         super().__init__()
@@ -248,14 +264,14 @@ class SecretsDialog(Dialog[dict[str, str] | None]):
             with VerticalScroll(can_focus=False):
                 for number, name in enumerate(self._names):
                     with Horizontal(classes="row"):
-                        yield Static(name.replace("_", " "), markup=False, classes="label")
+                        yield Static(named(name), markup=False, classes="label")
                         yield SecretLine(submits=True, id=f"secret-{number}")
             why = Static(f"✗ {self._error}" if self._error else "", markup=False, classes="why")
             why.display = bool(self._error)
             yield why
             with Horizontal(classes="buttons"):
-                yield Button("Cancel (Esc)", id="cancel", compact=True)
-                yield Button("Go on (Ctrl+N)", id="go", compact=True)
+                yield Button(Content(tr("Cancel (Esc)")), id="cancel", compact=True)
+                yield Button(Content(tr("Go on (Ctrl+N)")), id="go", compact=True)
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
@@ -270,9 +286,9 @@ class SecretsDialog(Dialog[dict[str, str] | None]):
         why = self.query_one(".why", Static)
         for number, name in enumerate(self._names):
             line = self.query_one(f"#secret-{number}", SecretLine)
-            reason = questions.secret_reason(name, line.value) if line.value else "is empty"
+            reason = questions.secret_reason(name, line.value) if line.value else tr("is empty")
             if reason:
-                why.update(Content(f"✗ {name.replace('_', ' ')}: {reason}"))
+                why.update(Content(f"✗ {named(name)}: {reason}"))
                 why.display = True
                 line.focus()
                 return

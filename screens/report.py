@@ -11,10 +11,12 @@ from textual.widgets import Static
 from harbor_wizard import report
 from harbor_wizard.engine.runner import Outcome
 from harbor_wizard.files import write_atomically
+from harbor_wizard.language import mark, tr
 from harbor_wizard.notes import notes
 from harbor_wizard.output import human_seconds
 from harbor_wizard.plan import Plan
 from harbor_wizard.screens.base import WizardScreen
+from harbor_wizard.screens.speaking import pad
 from harbor_wizard.session import Session
 
 if TYPE_CHECKING:
@@ -23,47 +25,45 @@ if TYPE_CHECKING:
 
 def told(session: Session, plan: Plan, outcome: Outcome, *, rehearsal: bool) -> str:
     """Return the report as the screen shows it."""
-    took = human_seconds(outcome.seconds)
-    well = len(outcome.changed), len(outcome.already), len(outcome.failed)
     lines = []
     if rehearsal:
-        lines += ["REHEARSAL: every host was simulated, nothing was changed.", ""]
-    lines += [
-        ("✓ All steps are done." if not outcome.left else "! Not all steps are done.")
-        + f" {took} min; {well[0]} changed, {well[1]} already so, {well[2]} failed, "
-        f"{len(outcome.left)} left",
-        "",
-    ]
+        lines += [tr("REHEARSAL: every host was simulated, nothing was changed."), ""]
+    all_done = tr("✓ All steps are done.") if not outcome.left else tr("! Not all steps are done.")
+    figures = tr(
+        "{time} min; {changed} changed, {already} already so, {failed} failed, {left} left",
+        time=human_seconds(outcome.seconds), changed=len(outcome.changed),
+        already=len(outcome.already), failed=len(outcome.failed), left=len(outcome.left),
+    )  # fmt: skip
+    lines += [f"{all_done} {figures}", ""]
     for step, error in outcome.failed.items():
         lines.append(f"✗ {step}: {error}")
     for host, error in outcome.unreached.items():
-        lines.append(f"✗ {host} was not worked on: {str(error).removeprefix(f'{host}: ')}")
+        why = str(error).removeprefix(f"{host}: ")
+        lines.append("✗ " + tr("{host} was not worked on: {why}", host=host, why=why))
     if outcome.failed or outcome.unreached:
         lines.append("")
     if not outcome.left:
-        would = "would be" if rehearsal else "is"
-        first, *others = report.first_use(session, plan.cluster)
-        lines += [first.replace(" is at ", f" {would} at "), *others, ""]
+        lines += [*report.first_use(session, plan.cluster, rehearsal=rehearsal), ""]
     said = notes(plan.cluster)
     if said:
-        lines += ["To know", *(f"  ! {one}" for one in said), ""]
-    lines += [f"Logs       {session.logs}", ""]
+        lines += [tr("To know"), *(f"  ! {one}" for one in said), ""]
+    lines += [f"{pad(tr('Logs'), 10)} {session.logs}", ""]
     if rehearsal:
-        lines += ["Next", "  go back to the preview (Esc) and run it for real"]
+        todo = [tr("go back to the preview (Esc) and run it for real")]
     elif outcome.left:
-        lines += ["Next", "  mend what failed, then run it again (Esc goes back), or:",
-                  f"  harbor-wizard resume {session.name}"]  # fmt: skip
+        todo = [tr("mend what failed, then run it again (Esc goes back), or:"),
+                f"harbor-wizard resume {session.name}"]  # fmt: skip
     else:
-        lines += [
-            f"Report     {session.report_file}", "", "Next",
-            f"  prove it: harbor-wizard verify {session.name}",
-            f"  keep a copy of {session.store.path} and its passphrase",
-            "  change the admin's password in Harbor",
-            "  back up the database and the image store: they are shared, not redundant here"
-            if plan.cluster.shares_state
-            else "  back up each Harbor's data volume: a deletion is replicated as fast as a push",
+        lines += [f"{pad(tr('Report'), 10)} {session.report_file}", ""]
+        todo = [
+            tr("prove it: harbor-wizard verify {name}", name=session.name),
+            tr("keep a copy of {path} and its passphrase", path=session.store.path),
+            tr("change the admin's password in Harbor"),
+            tr("back up the database and the image store: they are shared, not redundant here")
+            if plan.cluster.shares_state else
+            tr("back up each Harbor's data volume: a deletion is replicated as fast as a push"),
         ]  # fmt: skip
-    return "\n".join(lines)
+    return "\n".join([*lines, tr("Next"), *(f"  {one}" for one in todo)])
 
 
 def write(control: RunControl) -> str | None:
@@ -79,7 +79,8 @@ def write(control: RunControl) -> str | None:
         else:
             report.write_report(session, control.plan, outcome)
     except OSError as error:
-        return f"the report cannot be written ({error.strerror}); make room, then run again"
+        return tr("the report cannot be written ({why}); make room, then run again",
+                  why=error.strerror)  # fmt: skip
     return None
 
 
@@ -87,8 +88,8 @@ class ReportScreen(WizardScreen):
     """The end of a run."""
 
     STEP = "Report"
-    NEXT = "Sessions"
-    HELP = (
+    NEXT = mark("Sessions")
+    HELP = mark(
         "What was done, where Harbor is, and what to do next. A report of a real run is kept in "
         "the session's folder. Ctrl+N goes to the sessions, Esc back to the preview."
     )
@@ -101,9 +102,9 @@ class ReportScreen(WizardScreen):
                 text = told(control.session, control.plan, control.outcome,
                             rehearsal=control.rehearsal)  # fmt: skip
             elif control is not None and control.error:
-                text = f"✗ The run did not begin, or broke off: {control.error}"
+                text = "✗ " + tr("The run did not begin, or broke off: {why}", why=control.error)
             else:
-                text = "Nothing has run yet."
+                text = tr("Nothing has run yet.")
             yield Static(text, markup=False)
 
     def on_mount(self) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.cells import cell_len, set_cell_size
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import DataTable, Static
 
 from harbor_wizard import questions
-from harbor_wizard.screens.base import WizardScreen
+from harbor_wizard.language import mark, tr
+from harbor_wizard.screens.base import WizardScreen, and_more
+from harbor_wizard.screens.speaking import cut
 from harbor_wizard.screens.state import Work
-from harbor_wizard.screens.widgets import cell, say
+from harbor_wizard.screens.widgets import cell, say, shown
 
 
 def rows(work: Work) -> list[tuple[str, str, str, str, str]]:
@@ -22,13 +23,12 @@ def rows(work: Work) -> list[tuple[str, str, str, str, str]]:
     for section in questions.SECTIONS:
         for one in questions.asked(work.data, section):
             value, origin = answer(work, one)
-            found.append((section.capitalize(), one.path, one.label, value, origin))
+            found.append((section.capitalize(), one.path, tr(one.label), value, origin))
         if section == "topology":
             hosts = work.data.get("hosts")
             for index, host in enumerate(hosts if isinstance(hosts, list) else []):
-                found.append(
-                    ("Topology", f"hosts[{index}]", str(host.get("name", "?")), told(host), "typed")
-                )
+                name = str(host.get("name", "?"))
+                found.append(("Topology", f"hosts[{index}]", name, told(host), tr("typed")))
     return found
 
 
@@ -46,21 +46,21 @@ def answer(work: Work, question: questions.Question) -> tuple[str, str]:
     if question.kind == "secret":
         name = question.secret_name(work.data)
         if name in work.secrets:
-            return "••••••", "typed"
+            return "••••••", tr("typed")
         if question.path == "admin_password":
-            return "drawn, or kept", "default"
-        return "asked before the run", "default"
+            return tr("drawn, or kept"), tr("default")
+        return tr("asked before the run"), tr("default")
     value = question.answer(work.data)
     if not value:
-        return question.default or "-", "default"
-    return value, "default" if value == question.default else "typed"
+        return shown(question.default or "-"), tr("default")
+    return shown(value), tr("default") if value == question.default else tr("typed")
 
 
 class ReviewScreen(WizardScreen):
     """Everything on one page; Enter goes where it is answered."""
 
     STEP = "Review"
-    HELP = (
+    HELP = mark(
         "All answers, and where each came from. Enter goes to where the one under the cursor is "
         "answered; Ctrl+N there comes back here. Nothing has been changed on any host yet.\n"
         "Below are lines to know before a run: ! is a warning or a limit of what was chosen, ✗ is "
@@ -81,13 +81,13 @@ class ReviewScreen(WizardScreen):
         """Fill the table."""
         self._rows = rows(self.work)
         table = self.query_one(DataTable)
-        table.add_columns("field", "value", "from")
+        table.add_columns(*map(cell, (tr("field"), tr("value"), tr("from"))))
         wrong = {one.path for one in self.work.problems}
         room = max(20, self.app.size.width - 47)  # so that where it came from is seen, too
         for _, path, label, value, origin in self._rows:
             bad = any(one == path or one.startswith(f"{path}.") for one in wrong)
-            shown = value if cell_len(value) <= room else set_cell_size(value, room - 1) + "…"
-            table.add_row(cell(f"{'✗ ' if bad else ''}{label}"), cell(shown), cell(origin))
+            mark_of = "✗ " if bad else ""
+            table.add_row(cell(f"{mark_of}{label}"), cell(cut(value, room)), cell(origin))
         table.focus()
         self._tell()
 
@@ -99,9 +99,9 @@ class ReviewScreen(WizardScreen):
         lines += [f"! {one}" for one in (*warnings, *self.work.notes())]
         say(self.query_one("#noted", Static), "\n".join(lines))
         self.query_one("#notes").display = bool(lines)
-        about = "Enter goes to where it is answered, and back here"
+        about = tr("Enter goes to where it is answered, and back here")
         say(self.query_one("#about", Static),
-            f"{about}; Tab goes to what to know" if lines else about)  # fmt: skip
+            tr("{about}; Tab goes to what to know", about=about) if lines else about)  # fmt: skip
         self.refresh_frame()
 
     def closed(self) -> str | None:
@@ -109,8 +109,7 @@ class ReviewScreen(WizardScreen):
         found = self.work.problems
         if found:
             return found[0].sentence(self.work.data)
-        more = f" (and {len(self._wrong) - 1} more)" if len(self._wrong) > 1 else ""
-        return f"{self._wrong[0]}{more}" if self._wrong else None
+        return and_more(self._wrong) if self._wrong else None
 
     @on(DataTable.RowSelected)
     def _go(self, event: DataTable.RowSelected) -> None:

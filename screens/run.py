@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from typing import ClassVar
 
+from rich.cells import cell_len, chop_cells
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import DataTable, Log, Static
 
+from harbor_wizard.language import mark, tr, trn
 from harbor_wizard.output import human_seconds
 from harbor_wizard.screens.base import WizardScreen
 from harbor_wizard.screens.dialogs import ConfirmDialog
@@ -31,16 +33,29 @@ def overall(control: RunControl, now: float) -> str:
     view = control.view
     share = 100 * view.done // max(view.total, 1)
     gone = human_seconds((view.until or now) - view.begun)
-    mark = "REHEARSAL " if control.rehearsal else ""
-    text = f"{mark}{view.done}/{view.total} {bar(view.done, view.total)} {share}%  {gone} gone"
+    first = f"{tr('REHEARSAL')} " if control.rehearsal else ""
+    return (
+        f"{first}{view.done}/{view.total} {bar(view.done, view.total)} {share}%  "
+        f"{_time(control, gone)}"
+    )
+
+
+def _time(control: RunControl, gone: str) -> str:
     if control.over:
-        return f"{text}, ended"
+        return tr("{gone} gone, ended", gone=gone)
     if control.stopping:
-        return f"{text}, stopping…"
+        return tr("{gone} gone, stopping…", gone=gone)
     if control.paused:
-        return f"{text}, paused"
-    left = view.left()
-    return f"{text}, ~{human_seconds(left)} left" if left is not None else f"{text}, ~? left"
+        return tr("{gone} gone, paused", gone=gone)
+    left = control.view.left()
+    if left is None:
+        return tr("{gone} gone, ~? left", gone=gone)
+    return tr("{gone} gone, ~{left} left", gone=gone, left=human_seconds(left))
+
+
+def end_of(text: str, cells: int) -> str:
+    """Return the end of a text that takes so many cells at the most."""
+    return text if cell_len(text) <= cells else chop_cells(text[::-1], cells)[0][::-1]
 
 
 def half_done(control: RunControl) -> list[str]:
@@ -55,19 +70,21 @@ class RunScreen(WizardScreen):
     """A run under way. The run itself is the app's; this only shows it."""
 
     STEP = "Run"
-    NEXT = "Report"
-    HELP = (
+    NEXT = mark("Report")
+    HELP = mark(
         "A row per host; Up and Down choose whose last lines are shown. p pauses: steps under way "
         "are finished, none is begun; p again goes on. Where a step failed: r tries it again, s "
-        "skips it (what needs it goes on as if it were done). x ends the run, after a question.\n"
+        "skips it (what needs it goes on as if it were done); a host that was not reached is tried "
+        "again by r, too. x ends the run, after a question. All that hosts print is in the "
+        "session's logs, here are the last lines of it.\n"
         "Esc leaves this screen without ending the run. Ctrl+Q leaves the program: what runs long "
         "goes on on the hosts, and “harbor-wizard resume NAME” takes it up again."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p", "pause", "Pause"),
-        Binding("r", "retry", "Retry"),
-        Binding("s", "skip", "Skip"),
-        Binding("x", "abort", "Abort"),
+        Binding("p", "pause", mark("Pause")),
+        Binding("r", "retry", mark("Retry")),
+        Binding("s", "skip", mark("Skip")),
+        Binding("x", "abort", mark("Abort")),
     ]
 
     def __init__(self) -> None:
@@ -91,12 +108,14 @@ class RunScreen(WizardScreen):
     def on_mount(self) -> None:
         """Fill the table, and follow the run."""
         table = self.query_one(DataTable)
-        for title in ("host", "state", "step", "now", "time"):
-            table.add_column(title, key=title, width={"now": 24, "state": 11, "step": 5}.get(title))
+        for key, title in (("host", tr("host")), ("state", tr("state")), ("step", tr("step")),
+                           ("now", tr("now")), ("time", tr("time"))):  # fmt: skip
+            width = {"now": 24, "state": 11, "step": 5}.get(key)
+            table.add_column(cell(title), key=key, width=width)
         control = self._control
         if control is None:
             self.query_one("#overall", Static).update(
-                "Nothing runs. Go back to the preview to rehearse or to run."
+                tr("Nothing runs. Go back to the preview to rehearse or to run.")
             )
             return
         for host in control.view.hosts.values():
@@ -108,15 +127,15 @@ class RunScreen(WizardScreen):
         took = human_seconds(host.seconds(now)) if host.begun else ""
         style = {"failed": "bold red", "lost": "bold yellow", "done": "green"}.get(host.state, "")
         return (
-            cell(host.name), cell(f"{host.symbol} {host.state}", style),
+            cell(host.name), cell(f"{host.symbol} {tr(host.state)}", style),
             cell(f"{host.ended}/{host.total}"), cell(host.now), cell(took),
         )  # fmt: skip
 
     def closed(self) -> str | None:
         """The report is there when the run has ended."""
         if self.wizard.outcome is None and self._control is None:
-            return "nothing has run yet"
-        return "the run is under way" if self._control and not self._control.over else None
+            return tr("nothing has run yet")
+        return tr("the run is under way") if self._control and not self._control.over else None
 
     def draw(self) -> None:
         """Show what is known now. Called by the app's timer."""
@@ -144,10 +163,12 @@ class RunScreen(WizardScreen):
             log.clear()
             self._shown_host, self._shown_lines = host.name, 0
             log.border_title = Content(host.name)
-        new = min(host.printed - self._shown_lines, len(host.lines))
-        if new > 0:
-            log.write_lines(list(host.lines)[-new:])
-            self._shown_lines = host.printed
+        lines, missed, self._shown_lines = host.tail.since(self._shown_lines)
+        if missed:
+            lines.insert(0, trn("⋯ {number} line is in the log only",
+                                "⋯ {number} lines are in the log only", missed))  # fmt: skip
+        if lines:
+            log.write_lines(lines)
 
     def _draw_failure(self, control: RunControl) -> None:
         chosen = control.view.hosts.get(self._shown_host)
@@ -157,10 +178,12 @@ class RunScreen(WizardScreen):
         text = control.error
         if host is not None:
             detail = " ".join(host.detail.split())
-            text = f"{host.name} [{host.ended + 1}/{host.total}] {detail[-180:]}"
-            text += f"\n  likely: {host.cause}" if host.cause else ""
+            text = f"{host.name} [{host.ended + 1}/{host.total}] {end_of(detail, 180)}"
+            text += "\n  " + tr("likely: {cause}", cause=host.cause) if host.cause else ""
             if not control.over and host.failed:
-                text += "\n  mend it, then: r Retry, s Skip, x Abort"
+                text += "\n  " + tr("mend it, then: r Retry, s Skip, x Abort")
+            elif not control.over and host.unreached:
+                text += "\n  " + tr("mend it, then: r Retry, x Abort")
         say(shown, f"✗ {text}" if text else "")
         shown.display = bool(text)
 
@@ -181,7 +204,7 @@ class RunScreen(WizardScreen):
             return
         names = [self._shown_host, *control.view.hosts]
         if not any(control.decide(name, decision) for name in names if name in control.view.hosts):
-            self.notify("no step has failed", markup=False)
+            self.notify(tr("no step has failed"), markup=False)
 
     def action_retry(self) -> None:
         """Try the failed step again."""
@@ -197,7 +220,7 @@ class RunScreen(WizardScreen):
         if control is None or not control.active:
             return
         half = half_done(control)
-        stands = "\n".join(f"  {one}" for one in half[:6]) or "  nothing"
+        stands = "\n".join(f"  {one}" for one in half[:6]) or "  " + tr("nothing")
         again = "rehearse" if control.rehearsal else "resume"
 
         def sure(yes: bool | None) -> None:
@@ -207,9 +230,11 @@ class RunScreen(WizardScreen):
 
         self.app.push_screen(
             ConfirmDialog(
-                f"End the run? What stands half done:\n{stands}\n\n"
-                "Steps that are done stay done; nothing is taken back. Go on later with:\n"
-                f"  harbor-wizard {again} {self.work.session.name}", "Abort", "Go on",
+                tr("End the run? What stands half done:\n{steps}\n\n"
+                   "Steps that are done stay done; nothing is taken back. Go on later with:\n"
+                   "  {command}", steps=stands,
+                   command=f"harbor-wizard {again} {self.work.session.name}"),
+                tr("Abort"), tr("Go on"),
             ),
             sure,
         )  # fmt: skip

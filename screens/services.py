@@ -6,6 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
 from harbor_wizard import questions
+from harbor_wizard.language import mark
 from harbor_wizard.screens.base import WizardScreen
 from harbor_wizard.screens.widgets import Form
 
@@ -14,7 +15,7 @@ class ServicesScreen(WizardScreen):
     """What Harbor is installed from, and what it leans on."""
 
     STEP = "Services"
-    HELP = (
+    HELP = mark(
         "The installer is Harbor's offline installer: a file on this machine, or a URL that the "
         "nodes can reach, with its SHA-256. Files are looked for from the folder that the session "
         "was made in.\n"

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Static
 
 from harbor_wizard import session as sessions
 from harbor_wizard.errors import HarborWizardError
+from harbor_wizard.language import mark, tr
 from harbor_wizard.screens.base import KEYS
 from harbor_wizard.screens.dialogs import AskDialog, ConfirmDialog, HelpDialog
+from harbor_wizard.screens.speaking import SpeakingScreen
 from harbor_wizard.screens.state import Work
 from harbor_wizard.screens.widgets import cell
 from harbor_wizard.session import Session
@@ -23,7 +24,7 @@ from harbor_wizard.session import Session
 if TYPE_CHECKING:
     from harbor_wizard.screens.app import WizardApp
 
-HELP = (
+HELP = mark(
     "A session is a folder that holds one installation: its answers, its secrets (encrypted), "
     "what was done on which host, and the logs. It can be left and taken up again at any moment.\n"
     "Enter opens the one under the cursor, n makes a new one, d deletes one (its hosts are left "
@@ -31,12 +32,15 @@ HELP = (
 )
 
 
+_DAYS, _HOURS, _MINUTES = mark("{number} d ago"), mark("{number} h ago"), mark("{number} min ago")
+
+
 def ago(seconds: float) -> str:
     """Return how long ago something was, in words."""
-    for size, word in ((86400, "d"), (3600, "h"), (60, "min")):
+    for size, words in ((86400, _DAYS), (3600, _HOURS), (60, _MINUTES)):
         if seconds >= size:
-            return f"{int(seconds // size)} {word} ago"
-    return "just now"
+            return tr(words, number=int(seconds // size))
+    return tr("just now")
 
 
 def row(session: Session) -> tuple[str, ...]:
@@ -48,27 +52,27 @@ def row(session: Session) -> tuple[str, ...]:
         return session.name, "?", "?", f"✗ {error}", used
     done, total = len(work.summary.done), work.total()
     if work.summary.unknown:
-        state = "? unknown, will be checked"
+        state = tr("? unknown, will be checked")
     elif work.summary.failed:
-        state = f"✗ {len(work.summary.failed)} failed"
+        state = "✗ " + tr("{number} failed", number=len(work.summary.failed))
     elif total is not None and done >= total:
-        state = "✓ done"
+        state = tr("✓ done")
     elif done:
-        state = "! stopped"
+        state = tr("! stopped")
     else:
-        state = "· ready to run" if total is not None else "· being answered"
-    solution = str(work.data.get("solution") or "not chosen")
+        state = tr("· ready to run") if total is not None else tr("· being answered")
+    solution = str(work.data.get("solution") or tr("not chosen"))
     return session.name, solution, f"{done}/{total if total is not None else '?'}", state, used
 
 
-class SessionsScreen(Screen[None]):
+class SessionsScreen(SpeakingScreen[None]):
     """All sessions."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "new", "New"),
-        Binding("d", "delete", "Delete"),
-        Binding("f1", "help", "Help"),
-        Binding("q,ctrl+q", "app.quit", "Leave"),
+        Binding("n", "new", mark("New")),
+        Binding("d", "delete", mark("Delete")),
+        Binding("f1", "help", mark("Help")),
+        Binding("q,ctrl+q", "app.quit", mark("Leave")),
     ]
 
     def __init__(self) -> None:
@@ -85,14 +89,16 @@ class SessionsScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay it out."""
-        yield Static("harbor-wizard · sessions", markup=False, id="head")
+        yield Static(tr("harbor-wizard · sessions"), markup=False, id="head")
         yield Static("", markup=False, id="empty")
         yield DataTable(cursor_type="row", id="sessions")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         """Fill the table."""
-        self.query_one(DataTable).add_columns("name", "solution", "steps", "state", "last used")
+        self.query_one(DataTable).add_columns(
+            *map(cell, (tr("name"), tr("solution"), tr("steps"), tr("state"), tr("last used")))
+        )
         self.fill()
 
     def on_screen_resume(self) -> None:
@@ -111,8 +117,8 @@ class SessionsScreen(Screen[None]):
         empty.display = not self._names
         table.display = bool(self._names)
         empty.update(
-            "There is no session yet. A session is one installation of Harbor.\n\n"
-            "Press n to make one, F1 for help, q to leave."
+            tr("There is no session yet. A session is one installation of Harbor.\n\n"
+               "Press n to make one, F1 for help, q to leave.")
         )
         if self._names:
             table.focus()
@@ -132,7 +138,7 @@ class SessionsScreen(Screen[None]):
 
         def check(name: str) -> str | None:
             if (sessions.sessions_folder() / name).exists() and name:
-                return "there is a session of that name already"
+                return tr("there is a session of that name already")
             try:
                 sessions.create(name, Path.cwd())
             except HarborWizardError as error:
@@ -144,7 +150,8 @@ class SessionsScreen(Screen[None]):
                 self.wizard.open_session(name)
 
         self.app.push_screen(
-            AskDialog("The new session's name, for example prod-eu", check, hint="prod-eu"), made
+            AskDialog(tr("The new session's name, for example prod-eu"), check, hint="prod-eu"),
+            made,
         )
 
     def action_delete(self) -> None:
@@ -160,12 +167,13 @@ class SessionsScreen(Screen[None]):
 
         self.app.push_screen(
             ConfirmDialog(
-                f"Delete the session {name}, with its answers, secrets and logs?\n\n"
-                "The hosts are left as they are.", "Delete it", "Keep it",
+                tr("Delete the session {name}, with its answers, secrets and logs?\n\n"
+                   "The hosts are left as they are.", name=name),
+                tr("Delete it"), tr("Keep it"),
             ),
             sure,
         )  # fmt: skip
 
     def action_help(self) -> None:
         """Show the help of this screen."""
-        self.app.push_screen(HelpDialog("Sessions", f"{HELP}\n\n{KEYS}"))
+        self.app.push_screen(HelpDialog(tr("Sessions"), f"{tr(HELP)}\n\n{tr(KEYS)}"))

@@ -7,11 +7,13 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from harbor_wizard import questions, run
+from harbor_wizard import preflight, questions, run
 from harbor_wizard.errors import HarborWizardError
 from harbor_wizard.journal import Journal, Summary, summarise
+from harbor_wizard.language import tr
 from harbor_wizard.notes import notes
 from harbor_wizard.plan import Plan
+from harbor_wizard.preflight import Preflight
 from harbor_wizard.questions import Problem, Question, SecretAnswers, Section
 from harbor_wizard.session import Session
 from harbor_wizard.solutions import make_plan
@@ -36,6 +38,8 @@ class Work:
     summary: Summary = EMPTY
     seen: dict[str, dict[str, Any]] = field(default_factory=dict)
     aside: dict[str, Any] = field(default_factory=dict)
+    looked_before: Preflight | None = None
+    accepted: dict[str, str] = field(default_factory=dict)
     _problems: list[Problem] | None = None
     _plan: Plan | None = None
 
@@ -44,6 +48,7 @@ class Work:
         """Return a session's work. Raises `HarborWizardError` where it cannot be read."""
         data = session.answers() or questions.fresh(session.name)
         work = cls(session, data)
+        work.looked_before, work.accepted = preflight.load(session)
         work.look_back()
         return work
 
@@ -53,6 +58,19 @@ class Work:
             self.summary = summarise(Journal(self.session.journal_file).records())
         except HarborWizardError:
             self.summary = EMPTY
+
+    @property
+    def look_is_fresh(self) -> bool:
+        """Say whether no answer changed since the hosts were looked at."""
+        if self.looked_before is None or self.unsaved:
+            return False
+        file = self.session.cluster_file
+        return not file.exists() or file.stat().st_mtime <= self.looked_before.time
+
+    def keep_look(self, found: Preflight) -> None:
+        """Keep what was found on the hosts, in the session, too. Raises `OSError`."""
+        self.looked_before = found
+        preflight.save(self.session, found, self.accepted)
 
     def durations(self, *, rehearsal: bool) -> dict[str, float]:
         """Return how long steps took before."""
@@ -164,9 +182,12 @@ class Work:
         """Say what has been changed so far on the hosts."""
         done, unknown = len(self.summary.done), len(self.summary.unknown)
         if not done and not unknown and not self.summary.failed:
-            return "nothing changed yet"
+            return tr("nothing changed yet")
         total = self.total()
         if total is not None and done >= total:
-            return f"all {total} steps done"
-        text = f"stopped: {done} of {total if total is not None else '?'} steps done"
-        return f"{text}, {unknown} unknown, will be checked" if unknown else text
+            return tr("all {total} steps done", total=total)
+        text = tr("stopped: {done} of {total} steps done", done=done,
+                  total=total if total is not None else "?")  # fmt: skip
+        if not unknown:
+            return text
+        return tr("{text}, {unknown} unknown, will be checked", text=text, unknown=unknown)

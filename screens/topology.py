@@ -10,6 +10,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import DataTable, Static
 
 from harbor_wizard import questions
+from harbor_wizard.language import mark, tr
 from harbor_wizard.screens.base import WizardScreen
 from harbor_wizard.screens.diagram import diagram
 from harbor_wizard.screens.dialogs import ConfirmDialog, HostDialog, PasteDialog
@@ -29,7 +30,8 @@ def parts(data: dict[str, Any]) -> list[str]:
     for host in data.get("hosts") or []:
         named = roles(host) if isinstance(host, dict) else []
         if "harbor" in named and solution in ("master-slave", "master-master"):
-            part = "replica" if masters and solution == "master-slave" else "master"
+            slave = masters and solution == "master-slave"
+            part = tr("replica") if slave else tr("master")
             named = [part if one == "harbor" else one for one in named]
             masters += 1
         told.append(", ".join(named) or "?")
@@ -40,11 +42,11 @@ class HostTable(DataTable[Any]):
     """The hosts; its keys work while the cursor is in it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("a", "screen.add", "Add", show=False),
-        Binding("e", "screen.edit", "Edit", show=False),
-        Binding("d", "screen.delete", "Delete", show=False),
-        Binding("u", "screen.up", "Up", show=False),
-        Binding("p", "screen.paste", "Paste", show=False),
+        Binding("a", "screen.add", mark("Add"), show=False),
+        Binding("e", "screen.edit", mark("Edit"), show=False),
+        Binding("d", "screen.delete", mark("Delete"), show=False),
+        Binding("u", "screen.up", mark("Up"), show=False),
+        Binding("p", "screen.paste", mark("Paste"), show=False),
     ]
 
     def action_cursor_up(self) -> None:
@@ -59,7 +61,7 @@ class TopologyScreen(WizardScreen):
     """The hosts and the address before them."""
 
     STEP = "Topology"
-    HELP = (
+    HELP = mark(
         "The public name is what clients write in “docker login”; it has to resolve to the "
         "virtual address, where there is one, else to the first Harbor. The router id has to be "
         "free on that network segment.\n"
@@ -69,7 +71,7 @@ class TopologyScreen(WizardScreen):
         "Active-standby takes two Harbors and no balancer; before a master and its replicas, or "
         "before two masters, balancers can stand, but need not."
     )
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+o", "hosts", "Hosts")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+o", "hosts", mark("Hosts"))]
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,7 +84,7 @@ class TopologyScreen(WizardScreen):
         with VerticalScroll(can_focus=False, id="topology-form"):
             yield Form(self.work, asked)
         yield Static(
-            "Hosts: a add, e edit, d delete, u up, p paste many", markup=False, classes="title"
+            tr("Hosts: a add, e edit, d delete, u up, p paste many"), markup=False, classes="title"
         )
         yield HostTable(cursor_type="row", id="hosts")
         yield Static("", markup=False, id="diagram")
@@ -91,8 +93,9 @@ class TopologyScreen(WizardScreen):
         """Fill the table."""
         table = self.query_one(HostTable)
         own = self.work.data.get("solution") in ("master-slave", "master-master")
-        titles = ["name", "role", "address", *(["own name"] if own else []), "interface", "system"]
-        table.add_columns(*titles)
+        titles = [tr("name"), tr("role"), tr("address"), *([tr("own name")] if own else []),
+                  tr("interface"), tr("system")]  # fmt: skip
+        table.add_columns(*map(cell, titles))
         self._own = own
         self._fill()
 
@@ -118,7 +121,7 @@ class TopologyScreen(WizardScreen):
             rows.append([
                 f"{'✗ ' if index in wrong else ''}{host.get('name', '?')}", told[index],
                 str(host.get("address", "?")), *own, str(host.get("interface", "-")),
-                str(host.get("platform", "find out")),
+                str(host.get("platform") or tr("find out")),
             ])  # fmt: skip
         self._draw()
         if rows == self._rows:
@@ -213,7 +216,8 @@ class TopologyScreen(WizardScreen):
                 self._keep(hosts[:at] + hosts[at + 1 :])
 
         self.app.push_screen(
-            ConfirmDialog(f"Take {hosts[at].get('name', 'this host')} out of the cluster?"), sure
+            ConfirmDialog(tr("Take {host} out of the cluster?", host=hosts[at].get("name", "?"))),
+            sure,
         )
 
     def action_paste(self) -> None:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from textual.content import Content
 
+from harbor_wizard.language import mark, tr
 from harbor_wizard.questions import SECTIONS, Section
+from harbor_wizard.screens.speaking import pad
 from harbor_wizard.screens.state import Work
 
-STEPS = ("Solution", "Topology", "Access", "Services", "Review", "Preview", "Run", "Report")
+STEPS = (
+    mark("Solution"), mark("Topology"), mark("Access"), mark("Services"), mark("Preflight"),
+    mark("Review"), mark("Preview"), mark("Run"), mark("Report"),
+)  # fmt: skip
 
 
 def section_of(step: str) -> Section | None:
@@ -24,6 +29,11 @@ def state_of(work: Work, step: str, here: str) -> str:
         if step not in work.seen and not work.touched(section):
             return " "
         return "!" if work.problems_of(section) else "✓"
+    if step == "Preflight":
+        found = work.looked_before
+        if found is None or not work.look_is_fresh:
+            return "!" if found is not None else " "
+        return "✓" if found.well else "!"
     if step not in work.seen:
         return " "
     return "✓" if work.seen[step] == work.data else "!"
@@ -35,7 +45,7 @@ def rail(work: Work, here: str) -> Content:
     lines = []
     for number, step in enumerate(STEPS, 1):
         symbol = state_of(work, step, here)
-        lines.append(Content.styled(f"{symbol} {number} {step:<9}", styles[symbol]))
+        lines.append(Content.styled(f"{symbol} {number} {pad(tr(step), 9)}", styles[symbol]))
     return Content("\n").join(lines)
 
 

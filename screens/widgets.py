@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -16,6 +17,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from harbor_wizard import questions
+from harbor_wizard.language import mark, tr
 from harbor_wizard.questions import Question
 from harbor_wizard.screens.state import Work
 
@@ -26,6 +28,15 @@ def say(static: Static, content: str | Content) -> None:
     shown = static.content
     if not isinstance(shown, Content) or shown != made:
         static.update(made)
+
+
+# Words of the cluster file are shown as they are; these are words of everybody's.
+_EVERYDAY = (mark("yes"), mark("no"), mark("find out"), mark("none"), mark("one host"))
+
+
+def shown(word: str) -> str:
+    """Return how a word that can be chosen is shown."""
+    return tr(word) if word in _EVERYDAY else word
 
 
 class Line(Input):
@@ -71,7 +82,7 @@ class Choice(Static, can_focus=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "step(-1)", show=False),
-        Binding("right,space", "step(1)", "Change"),
+        Binding("right,space", "step(1)", mark("Change")),
         Binding("enter,down", "app.focus_next", show=False),
         Binding("up", "app.focus_previous", show=False),
     ]
@@ -98,16 +109,35 @@ class Choice(Static, can_focus=True):
 
     def render(self) -> Content:
         """Return the words, the chosen one marked."""
-        words = [
-            Content.styled(f"● {one}", "bold") if one == self.value else Content(f"○ {one}")
-            for one in self.choices
-        ]
-        room = self.size.width or 48
-        length, gaps = sum(map(len, words)), len(words) - 1
-        if length + gaps > room:
+        gap = self._gap()
+        if gap is None:
             at = self.choices.index(self.value) + 1 if self.value in self.choices else 0
-            return Content(f"‹ {self.value} ›  {at} of {len(self.choices)}")
-        return Content(" " * (2 if length + 2 * gaps <= room else 1)).join(words)
+            place = tr("{at} of {number}", at=at, number=len(self.choices))
+            return Content(f"‹ {shown(self.value)} ›  {place}")
+        words = [
+            Content.styled(f"● {shown(one)}", "bold") if one == self.value
+            else Content(f"○ {shown(one)}")
+            for one in self.choices
+        ]  # fmt: skip
+        return Content(gap).join(words)
+
+    def _gap(self) -> str | None:
+        """Return what is between the words, or None where there is no room for all of them."""
+        room = self.size.width or 48
+        length = sum(cell_len(shown(one)) + 2 for one in self.choices)
+        gaps = len(self.choices) - 1
+        if length + gaps > room:
+            return None
+        return "  " if length + 2 * gaps <= room else " "
+
+    def chosen_at(self) -> int:
+        """Return the cell at which the chosen word stands."""
+        gap, at = self._gap(), 0
+        if gap is None or self.value not in self.choices:
+            return 0
+        for one in self.choices[: self.choices.index(self.value)]:
+            at += cell_len(shown(one)) + 2 + len(gap)
+        return at
 
     def watch_value(self, value: str) -> None:
         """Draw it again, and tell."""
@@ -145,14 +175,18 @@ class Field(Vertical):
         """Lay it out."""
         question = self.question
         with Horizontal(classes="row"):
-            yield Static(question.label, markup=False, classes="label")
+            yield Static(tr(question.label), markup=False, classes="label")
             if question.choices:
                 yield Choice(question.choices, self._initial or question.default)
             elif question.kind == "secret":
-                hint = "drawn if left empty" if question.path == "admin_password" else ""
-                yield SecretLine(self._initial, hint or "asked before the run if left empty")
+                drawn = question.path == "admin_password"
+                hint = (tr("drawn if left empty") if drawn
+                        else tr("asked before the run if left empty"))  # fmt: skip
+                yield SecretLine(self._initial, hint)
             else:
-                hint = question.default or (f"e.g. {question.example}" if question.example else "")
+                hint = question.default
+                if not hint and question.example:
+                    hint = tr("e.g. {example}", example=question.example)
                 yield Line(self._initial, hint)
         yield Static("", markup=False, classes="why")
 

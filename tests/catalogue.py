@@ -7,19 +7,20 @@ this was done.
 
 from __future__ import annotations
 
+import ast
 import io
 from collections.abc import Iterator
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "wizard" / "locale"
 DOMAIN = "harbor-wizard"
-_KEYWORDS: dict[str, tuple[int, ...] | None] = {"tr": None, "mark": None, "trn": (1, 2)}
+# The calls that look a text up, with how many forms of it they are given.
+_FORMS = {"tr": 1, "mark": 1, "trn": 2}
 
 _HEADER = """\
 # Of harbor-wizard. Brought up to date by: python -m tests.catalogue
@@ -55,18 +56,34 @@ def declared() -> Iterator[tuple[str, str]]:
 
 
 def collected() -> Catalog:
-    """Return all texts of the product, untranslated."""
+    """Return all texts of the product, untranslated.
+
+    They are read from the syntax tree: extraction by tokens does not see into f-strings before
+    Python 3.12.
+    """
     catalog = Catalog(project="harbor-wizard", domain=DOMAIN, fuzzy=False)
     for folder in ("wizard", "screens"):
-        found = extract_from_dir(
-            ROOT / folder, [("**.py", "python")], {}, _KEYWORDS, strip_comment_tags=True
-        )
-        for _, _, message, _, _ in sorted(found, key=lambda one: (one[0], one[1])):
-            catalog.add(message)
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for text in called(ast.parse(path.read_text(encoding="utf-8")), path):
+                catalog.add(text)
     for text, _ in declared():
         if text:
             catalog.add(text)
     return catalog
+
+
+def called(tree: ast.AST, path: Path) -> Iterator[str | tuple[str, str]]:
+    """Yield the texts that are looked up in a module. Raises `ValueError` at an f-string."""
+    for node in ast.walk(tree):
+        name = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+        if name not in _FORMS:
+            continue
+        texts = node.args[: _FORMS[name]]
+        if any(isinstance(one, ast.JoinedStr) for one in texts):
+            raise ValueError(f"{path}:{node.lineno}: a text that is looked up cannot be an f-string")
+        words = [one.value for one in texts if isinstance(one, ast.Constant)]
+        if len(words) == _FORMS[name]:
+            yield words[0] if len(words) == 1 else (words[0], words[1])
 
 
 def files() -> list[Path]:

@@ -181,6 +181,8 @@ def plan(
     """Show every command and file, without touching any host."""
     from harbor_wizard import show  # noqa: PLC0415
 
+    if format == "json":
+        language.choose("en")  # other programs read it
     found, made = _planned(session)
     _tell(found, made.cluster)
     names = {one.name for one in made.hosts}
@@ -294,6 +296,8 @@ def _run(
     from harbor_wizard.output import JsonPrinter, LinePrinter  # noqa: PLC0415
     from harbor_wizard.report import closing, write_report  # noqa: PLC0415
 
+    if output == "json":
+        language.choose("en")  # other programs read it
     found, made = _planned(name)
     _tell(found, made.cluster)
     mark = "REHEARSAL" if rehearsal else ""
@@ -368,6 +372,8 @@ def status(
     secrets: SecretsOption = None,
 ) -> None:
     """Show what runs on each host, and who holds the virtual address."""
+    if output == "json":
+        language.choose("en")  # other programs read it
     from harbor_wizard import run  # noqa: PLC0415
     from harbor_wizard.status import probe  # noqa: PLC0415
 
@@ -414,6 +420,8 @@ def check(
     secrets: SecretsOption = None,
 ) -> None:
     """Look at all hosts before anything is done, all at once; nothing is changed there."""
+    if output == "json":
+        language.choose("en")  # other programs read it
     from harbor_wizard import preflight, run  # noqa: PLC0415
 
     found, made = _planned(session)

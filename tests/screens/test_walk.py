@@ -136,6 +136,9 @@ async def test_forwards_from_nothing_to_a_finished_rehearsal(
         assert reason(app) == ""
         await pilot.press("ctrl+n")
 
+        await until(pilot, "Preflight")
+        assert "needs no look" in reason(app)
+        await pilot.press("ctrl+n")
         await until(pilot, "Review")
         await pilot.press("ctrl+n")
         await until(pilot, "Preview")
