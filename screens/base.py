@@ -16,9 +16,10 @@ from textual.widgets import Button, DataTable, Footer, OptionList, Static, Tree
 from harbor_wizard.language import mark, tr
 from harbor_wizard.screens import cursor, walk
 from harbor_wizard.screens.dialogs import HelpDialog
+from harbor_wizard.screens.files import FileDialog
 from harbor_wizard.screens.speaking import SpeakingScreen
 from harbor_wizard.screens.state import Work
-from harbor_wizard.screens.widgets import Choice, Field, Form, say
+from harbor_wizard.screens.widgets import Choice, Field, Form, PathLine, say
 
 if TYPE_CHECKING:
     from harbor_wizard.screens.app import WizardApp
@@ -122,6 +123,16 @@ class WizardScreen(SpeakingScreen[None]):
         reason = self.closed()
         say(self.query_one("#reason", Static), f"! {reason}" if reason else "")
         self.query_one("#next", Button).disabled = reason is not None
+
+    @on(PathLine.Wanted)
+    def _choose_file(self, event: PathLine.Wanted) -> None:
+        line = event.line
+
+        def chosen(path: str | None) -> None:
+            if path is not None:
+                line.value = path
+
+        self.app.push_screen(FileDialog(self.work.session.folder, line.value), chosen)
 
     @on(Form.Changed)
     def _answered(self, _: Form.Changed) -> None:

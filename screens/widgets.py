@@ -63,6 +63,23 @@ class Line(Input):
             self.app.action_focus_next()
 
 
+class PathLine(Line):
+    """A line for the path of a file of this machine, which can be chosen, too."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+o", "choose", mark("Choose a file"))]
+
+    class Wanted(Message):
+        """A file is to be chosen."""
+
+        def __init__(self, line: PathLine) -> None:
+            super().__init__()
+            self.line = line
+
+    def action_choose(self) -> None:
+        """Ask for a file; the screen knows the folders."""
+        self.post_message(self.Wanted(self))
+
+
 class SecretLine(Line):
     """A line for a secret: shown as bullets, and never copied to the clipboard."""
 
@@ -187,7 +204,8 @@ class Field(Vertical):
                 hint = question.default
                 if not hint and question.example:
                     hint = tr("e.g. {example}", example=question.example)
-                yield Line(self._initial, hint)
+                kind = PathLine if question.kind == "path" else Line
+                yield kind(self._initial, hint)
         yield Static("", markup=False, classes="why")
 
     @property

@@ -6,9 +6,9 @@ cluster is decided here, by functions that each look at one thing (`checks`).
 
 from __future__ import annotations
 
-from harbor_wizard.preflight.checks import TITLES
+from harbor_wizard.preflight.checks import SERVICE_CHECKS, TITLES
 from harbor_wizard.preflight.finding import Finding, Level
 from harbor_wizard.preflight.looking import Preflight, look
 from harbor_wizard.preflight.record import load, save
 
-__all__ = ["TITLES", "Finding", "Level", "Preflight", "load", "look", "save"]
+__all__ = ["SERVICE_CHECKS", "TITLES", "Finding", "Level", "Preflight", "load", "look", "save"]

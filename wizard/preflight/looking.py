@@ -6,7 +6,7 @@ import concurrent.futures
 import json
 import time
 from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from harbor_wizard.engine.runner import Connect
 from harbor_wizard.errors import HarborWizardError, SecretsError
@@ -57,7 +57,8 @@ class Preflight:
         """Say in one line how it went."""
         failed, warned = len(self.of(Level.FAILED)), len(self.of(Level.WARNING))
         unknown = len(self.of(Level.UNKNOWN))
-        parts = [trn("{number} look", "{number} looks", len(self.findings))]
+        number, hosts = len(self.findings), len(self.hosts)
+        parts = [tr("{number} looks at {hosts} hosts", number=number, hosts=hosts)]
         parts.append(tr("{number} failed", number=failed))
         parts.append(trn("{number} warning", "{number} warnings", warned))
         if unknown:
@@ -73,28 +74,27 @@ class Preflight:
         )  # fmt: skip
 
     def as_text(self) -> str:
-        """Return it for people: host by host what is not well, then how it went in all."""
-        lines = []
-        for host in self.hosts:
-            found = [one for one in self.findings if one.host == host]
-            bad = [one for one in found if one.level is not Level.OK]
-            good = len(found) - len(bad)
-            lines.append(f"{host}: " + tr("{number} of {total} well", number=good,
-                                          total=len(found)))  # fmt: skip
-            for one in bad:
-                lines += told(one)
+        """Return it for people: what is not well, the same on several hosts once; then the sum."""
+        lines: list[str] = []
+        for name in self.rows:
+            same: dict[Finding, list[str]] = {}
+            for one in self.findings:
+                if one.check == name and one.level is not Level.OK:
+                    same.setdefault(replace(one, host=""), []).append(one.host)
+            for one, hosts in same.items():
+                lines += told(one, ", ".join(hosts))
         return "\n".join([*lines, self.headline()])
 
 
-def told(finding: Finding) -> list[str]:
-    """Return a finding in full: seen, wanted and why, and what to do."""
+def told(finding: Finding, hosts: str) -> list[str]:
+    """Return a finding in full: where, seen, wanted and why, and what to do."""
     title = tr(TITLES[finding.check])
-    lines = [f"  {finding.level.symbol} {title}: {finding.seen}"]
+    lines = [f"{finding.level.symbol} {title} ({hosts}): {finding.seen}"]
     if finding.wanted:
-        lines.append("      " + tr("wanted: {wanted} ({source})", wanted=finding.wanted,
-                                   source=finding.source))  # fmt: skip
+        lines.append("    " + tr("wanted: {wanted} ({source})", wanted=finding.wanted,
+                                 source=finding.source))  # fmt: skip
     if finding.cure:
-        lines.append("      " + tr("what to do: {cure}", cure=finding.cure))
+        lines.append("    " + tr("what to do: {cure}", cure=finding.cure))
     return lines
 
 
