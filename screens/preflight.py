@@ -21,11 +21,13 @@ from harbor_wizard.language import mark, tr
 from harbor_wizard.preflight import Finding, Level, Preflight
 from harbor_wizard.screens.base import WizardScreen
 from harbor_wizard.screens.sessions import ago
+from harbor_wizard.screens.speaking import cut
 from harbor_wizard.screens.widgets import cell, say
 
 _STYLES = {Level.FAILED: "bold red", Level.WARNING: "bold yellow", Level.OK: "",
            Level.UNKNOWN: "bold"}  # fmt: skip
-_CELL = 12  # cells of a figure at most, so that four hosts fit beside the rail at 80 columns
+_FIRST, _LEAST, _MOST = 15, 12, 22  # cells of a column: four hosts fit at 80 columns
+_BESIDE = 17  # cells of what stands beside the table: the rail, and the edges
 _STATES = {"connecting": mark("▶ connecting"), "looking": mark("▶ looking"), "": mark("▶ seen")}
 
 
@@ -71,7 +73,7 @@ class PreflightScreen(WizardScreen):
     def body(self) -> ComposeResult:
         """Lay it out."""
         yield Static("", markup=False, classes="title", id="looked")
-        yield DataTable(cursor_type="cell", id="checks", fixed_columns=1)
+        yield DataTable(cursor_type="cell", id="checks", fixed_columns=1, cell_padding=0)
         with VerticalScroll(id="finding", can_focus=False):
             yield Static("", markup=False, id="found")
 
@@ -93,25 +95,33 @@ class PreflightScreen(WizardScreen):
         found = self._found
         table.display = found is not None
         if found is not None:
-            table.add_column(cell(tr("check")), key="check")
+            width = self._width()
+            table.add_column(cell(tr("check")), key="check", width=_FIRST)
             for host in found.hosts:
-                table.add_column(cell(host), key=host)
+                table.add_column(cell(cut(host, width - 1)), key=host, width=width)
             for name in found.rows:
                 cells = [self._cell(found.at(name, host)) for host in found.hosts]
-                table.add_row(cell(tr(preflight.TITLES[name])), *cells, key=name)
+                title = cut(tr(preflight.TITLES[name]), _FIRST - 1)
+                table.add_row(cell(title), *cells, key=name)
             bad = self._bad()
             first = bad[0] if bad else Coordinate(0, 1)
             self.call_after_refresh(self._go_to, first if at.row == 0 else at)
         self._tell_state()
         self._tell()
 
+    def _width(self) -> int:
+        """Return how many cells a host's column gets."""
+        room = self.app.size.width - _BESIDE - _FIRST
+        hosts = len(self._found.hosts) if self._found is not None else 1
+        return max(_LEAST, min(room // max(hosts, 1), _MOST))
+
     def _cell(self, one: Finding | None) -> Any:
         if one is None:
             return cell("·", "dim")
         accepted = self._is_accepted(one)
         symbol = "✓" if accepted else one.level.symbol
-        figure = one.figure if len(one.figure) <= _CELL else f"{one.figure[: _CELL - 1]}…"
-        return cell(f"{symbol} {figure}", "" if accepted else _STYLES[one.level])
+        text = cut(f"{symbol} {one.figure}", self._width() - 1)
+        return cell(text, "" if accepted else _STYLES[one.level])
 
     def _tell_state(self) -> None:
         found = self._found
