@@ -56,7 +56,7 @@ def test_mistakes_are_said_in_chinese_at_the_same_paths(answers: dict[str, Any])
     assert all(is_chinese(one) for one in chinese), chinese
     assert "hunter2" not in "".join(chinese)
     # What is to be written is written as it was.
-    assert 'roles: [harbor]' in "".join(chinese)
+    assert "roles: [harbor]" in "".join(chinese)
     assert any(one.startswith("hosts[0].address: ") and "10.0.0.11" in one for one in chinese)
 
 
@@ -165,7 +165,9 @@ def test_lines_of_a_run_are_in_chinese_and_its_status_fits_the_terminal() -> Non
     language.choose("zh")
     stream = io.StringIO()
     printer = LinePrinter(stream)
-    printer(StepChanged(0.0, "lb-1/a/b", "lb-1", "/etc/hosts", State.FAILED, "why", cause="because"))
+    printer(
+        StepChanged(0.0, "lb-1/a/b", "lb-1", "/etc/hosts", State.FAILED, "why", cause="because")
+    )
     printer(HostChanged(0.0, "lb-1", "lost", "timed out"))
     lines = [one[9:] for one in stream.getvalue().splitlines()]
     assert lines == [

@@ -179,9 +179,7 @@ def _token_pair(existing: str | None) -> tuple[str, str]:
     else:
         loaded = serialization.load_pem_private_key(existing.encode(), None)
         if not isinstance(loaded, rsa.RSAPrivateKey):
-            raise SecretsError(
-                tr("the secret harbor_token_key is not an RSA key in PEM; give one")
-            )
+            raise SecretsError(tr("the secret harbor_token_key is not an RSA key in PEM; give one"))
         key = loaded
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "harbor-token-issuer")])
     now = datetime.datetime.now(datetime.UTC)

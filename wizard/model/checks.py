@@ -460,7 +460,7 @@ def _trusting(data: dict[str, Any], tls: dict[str, Any]) -> Iterator[Mistake]:
         if isinstance(name, str) and name not in [host.get("name") for host in _hosts(data)]:
             yield Mistake(
                 "tls.clients",
-                tr("\"{name}\" is the name of no host here; write one of hosts' names", name=name),
+                tr('"{name}" is the name of no host here; write one of hosts\' names', name=name),
             )
     if tls.get("clients") and tls.get("issuer", "operator") == "operator" and "ca" not in tls:
         yield Mistake(
@@ -482,9 +482,7 @@ def _terminates(data: dict[str, Any]) -> bool:
 def _redis(data: dict[str, Any]) -> Iterator[Mistake]:
     redis = data.get("redis")
     if isinstance(redis, dict) and ("host" in redis) == ("sentinel" in redis):
-        yield _both_or_neither(
-            "redis", "host", "sentinel", "host: 10.0.0.31", both="host" in redis
-        )
+        yield _both_or_neither("redis", "host", "sentinel", "host: 10.0.0.31", both="host" in redis)
 
 
 def _access(data: dict[str, Any]) -> Iterator[Mistake]:

@@ -76,7 +76,7 @@ def decode(content: bytes, source: str) -> dict[str, Any]:
         raise InputError(
             tr("{source} line {line} is not UTF-8 text; save the file as UTF-8",
                source=source, line=line)
-        ) from None
+        ) from None  # fmt: skip
     try:
         data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader, made stricter
     except yaml.MarkedYAMLError as error:
