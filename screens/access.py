@@ -83,8 +83,7 @@ class AccessScreen(WizardScreen):
         try:
             cluster = questions.for_access(work.data)
         except ClusterError as error:
-            path, _, reason = error.problems[0].partition(": ")
-            said = questions.Problem(path, reason).sentence(work.data)
+            said = questions.Problem.of(error.problems[0]).sentence(work.data)
             self.query_one("#tried-error", Static).update(Content(f"✗ {said}"))
             return
         self._errors.clear()

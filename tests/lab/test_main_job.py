@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from harbor_wizard import secrets, session
 from harbor_wizard.components import balancer
@@ -67,6 +68,12 @@ def state(operator: Operator) -> dict[str, str]:
 def kept() -> dict[str, Any]:
     """What one test leaves for the next ones."""
     return {}
+
+
+def test_bare_hosts_pass_the_preflight(operator: Operator) -> None:
+    done = operator.run("check", str(EXAMPLE), "--secrets", str(operator.lab.secrets_file))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "at 4 hosts, 0 failed" in done.stdout
 
 
 def test_apply_from_bare_hosts_ends_well_and_verify_agrees(operator: Operator, kept: dict[str, Any]) -> None:
@@ -148,6 +155,42 @@ def test_a_second_run_changes_nothing_and_restarts_nothing(operator: Operator) -
         assert f"{name}: nothing was changed" in done.stdout
     after = [operator.lab.hosts[n].run(["sh", "-c", started]) for n in ("harbor-1", "harbor-2")]
     assert before == after
+
+
+def compared(operator: Operator) -> dict[str, list[str]]:
+    """How each step stands on the hosts now, with the difference that the preview shows."""
+    script = Path(__file__).with_name("compare_steps.py")
+    told = subprocess.run(
+        operator.lab.wrap([sys.executable, str(script), "lab-active-active",
+                           str(operator.lab.secrets_file)]),
+        capture_output=True, text=True, timeout=200, env=operator.environment, check=True,
+    )  # fmt: skip
+    found: dict[str, list[str]] = json.loads(told.stdout)
+    return found
+
+
+def test_the_preview_compares_with_what_is_on_the_hosts(operator: Operator) -> None:
+    assert {standing for standing, _ in compared(operator).values()} == {"SO"}
+    lb, node = operator.lab.hosts["lb-1"], operator.lab.hosts["harbor-1"]
+    lb.run(["sh", "-c", "echo '# by hand' >> /etc/haproxy/haproxy.cfg"])
+    node.run(["sh", "-c", "echo 'forgotten: canary-secret-9' >> /opt/harbor/harbor.yml"])
+    stands = compared(operator)
+    changed = {name: shown for name, (standing, shown) in stands.items() if standing != "SO"}
+    assert {name.partition("/")[0] for name in changed} == {"lb-1", "harbor-1"}
+    assert any("-# by hand" in shown for shown in changed.values())
+    assert any("-forgotten: ••••••" in shown for shown in changed.values())
+    secret = yaml.safe_load(operator.lab.secrets_file.read_text()).values()
+    assert not [one for one in ("canary-secret-9", *secret) if one in json.dumps(stands)]
+    assert operator.apply().returncode == 0
+    assert {standing for standing, _ in compared(operator).values()} == {"SO"}
+
+
+def test_an_installed_cluster_passes_the_preflight_too(operator: Operator) -> None:
+    done = operator.run("check", "lab-active-active", "--output", "json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = {(one["check"], one["host"]): one for one in json.loads(done.stdout)["findings"]}
+    assert "earlier run" in found["ports", "lb-1"]["seen"]
+    assert found["virtual", "lb-2"]["seen"] in ("held by lb-1", "held by lb-2")
 
 
 def test_a_real_client_logs_in_pushes_and_pulls(operator: Operator, client: Client) -> None:

@@ -1,0 +1,224 @@
+"""Each look finds what it looks for, and none of the others finds it, too."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harbor_wizard import preflight
+from harbor_wizard.errors import TransportError
+from harbor_wizard.model import load
+from harbor_wizard.model.cluster import Cluster, Host
+from harbor_wizard.preflight import Level, Preflight
+from harbor_wizard.preflight.facts import Facts, script
+from harbor_wizard.preflight.looking import judge
+from harbor_wizard.session import create
+from harbor_wizard.transport.base import Call, Result
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "rehearsal.yaml"
+
+_COMMON = """\
+user\t0
+architecture\tx86_64
+systemd\tyes
+cpus\t4
+memory\t16000000
+synchronised\tyes
+known\tno
+free\t90000000 / /var/lib
+inodes\t5000000 / /var/lib
+resolves\t10.0.0.10
+reaches\t10.0.0.31 5432
+reaches\t10.0.0.31 6379
+mounted\t/mnt/shared/harbor nfs4 10.0.0.41:/export
+mtu\teth0 1500
+"""
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    return load.parse(load.read(EXAMPLE), "rehearsal.yaml")
+
+
+def healthy(host: Host) -> str:
+    """What a host says with which all is well."""
+    system = host.platform.replace("-", " ")
+    return (f"{_COMMON}system\t{system}\ntitle\t{system}\nname\t{host.name}\n"
+            f"machine\tid-of-{host.name}\naddress\teth0 {host.address}/24\n")  # fmt: skip
+
+
+def seen(cluster: Cluster, changed: dict[str, Any], on: str = "harbor-1") -> Preflight:
+    """Look at healthy hosts, one of which says something else."""
+    answers = {}
+    for host in cluster.hosts:
+        text, off = healthy(host), 0.0
+        if host.name == on:
+            for name, value in changed.items():
+                if name == "clock_off":
+                    off = value
+                    continue
+                kept = [line for line in text.splitlines() if not line.startswith(f"{name}\t")]
+                values = value if isinstance(value, list) else [value]
+                text = "\n".join([*kept, *(f"{name}\t{one}" for one in values)]) + "\n"
+        answers[host.name] = Facts(text, off)
+    return judge(cluster, cluster.hosts, dict(answers))
+
+
+def test_healthy_hosts_pass_all(cluster: Cluster) -> None:
+    found = seen(cluster, {})
+    assert [one for one in found.findings if one.level is not Level.OK] == []
+    assert found.well
+
+
+CAUSES: list[tuple[str, str, dict[str, Any], str, Level, str]] = [
+    ("another system", "system", {"system": "alpine 3.20", "title": "Alpine"}, "harbor-1",
+     Level.FAILED, "Alpine"),
+    ("a system of another version", "system", {"system": "debian 13"}, "harbor-1", Level.FAILED,
+     "debian-13"),
+    ("no systemd", "system", {"systemd": "no"}, "lb-1", Level.FAILED, "systemd"),
+    ("not root", "root", {"user": "1000"}, "lb-2", Level.FAILED, "sudo"),
+    ("ARM", "architecture", {"architecture": "aarch64"}, "harbor-2", Level.FAILED, "x86_64"),
+    ("one processor", "cpus", {"cpus": "1"}, "harbor-1", Level.WARNING, "1"),
+    ("little memory", "memory", {"memory": "2000000"}, "harbor-1", Level.WARNING, "1.9 GB"),
+    ("a full disk", "disk", {"free": ["900000 / /var/lib", "90000000 /data /data"]}, "harbor-1",
+     Level.FAILED, "/var/lib"),
+    ("a small disk", "disk", {"free": "20000000 / /data"}, "harbor-1", Level.WARNING, "/data"),
+    ("few inodes", "inodes", {"inodes": "900 / /var/lib"}, "harbor-1", Level.WARNING, "900"),
+    ("a skewed clock", "clock", {"clock_off": 90.0}, "lb-1", Level.FAILED, "90.0 s"),
+    ("a clock a little off", "clock", {"clock_off": -4.0}, "lb-1", Level.WARNING, "4.0 s"),
+    ("no NTP", "clock", {"synchronised": "no"}, "lb-1", Level.WARNING, "NTP"),
+    ("another interface", "address", {"address": "ens3 10.0.0.21/24"}, "lb-1", Level.FAILED,
+     "eth0"),
+    ("another address", "address", {"address": "eth0 10.0.0.99/24"}, "harbor-2", Level.FAILED,
+     "10.0.0.99"),
+    ("a taken port", "ports", {"listens": '0.0.0.0:80 users:(("apache2",pid=9,fd=4))'}, "lb-1",
+     Level.FAILED, "apache2"),
+    ("a taken port of IPv6", "ports", {"listens": '[::]:80 users:(("caddy",pid=9,fd=4))'},
+     "harbor-1", Level.FAILED, "caddy"),
+    ("podman in Docker's place", "docker", {"docker_is": "podman version 5.0"}, "harbor-1",
+     Level.FAILED, "podman"),
+    ("an old Docker", "docker", {"docker_is": "Docker version 18", "docker": "18.09.1"},
+     "harbor-1", Level.FAILED, "18.09.1"),
+    ("a stopped Docker", "docker", {"docker_is": "Docker version 27"}, "harbor-1", Level.WARNING,
+     "does not run"),
+    ("a slow storage driver", "docker", {"docker_is": "Docker version 27", "docker": "27.1.1",
+                                         "docker_driver": "vfs"}, "harbor-1", Level.WARNING, "vfs"),
+    ("a Harbor of somebody", "leftovers", {"leftover": "/opt/harbor/harbor.yml"}, "harbor-2",
+     Level.WARNING, "/opt/harbor/harbor.yml"),
+    ("a firewall", "firewall", {"firewall": "firewalld"}, "lb-1", Level.WARNING, "firewalld"),
+    ("no name", "name", {"resolves": []}, "harbor-1", Level.WARNING, "does not resolve"),
+    ("a name that leads elsewhere", "name", {"resolves": "192.0.2.9"}, "lb-2", Level.WARNING,
+     "192.0.2.9"),
+    ("a virtual address in use", "virtual", {"answers": "yes",
+                                             "neighbour": "10.0.0.10 lladdr 02:00:00:00:00:01"},
+     "lb-1", Level.FAILED, "02:00:00:00:00:01"),
+    ("no database", "services", {"reaches": "10.0.0.31 6379"}, "harbor-2", Level.FAILED,
+     "10.0.0.31 port 5432"),
+    ("no Redis", "services", {"reaches": "10.0.0.31 5432"}, "harbor-1", Level.FAILED,
+     "10.0.0.31 port 6379"),
+    ("no store", "storage", {"mounted": [], "absent": "/mnt/shared/harbor"}, "harbor-1",
+     Level.FAILED, "/mnt/shared/harbor"),
+    ("a store of one's own", "storage", {"mounted": "/mnt/shared/harbor xfs /dev/sdb1"},
+     "harbor-2", Level.WARNING, "xfs"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("check", "changed", "on", "level", "says"), [one[1:] for one in CAUSES],
+    ids=[one[0] for one in CAUSES],
+)  # fmt: skip
+def test_each_cause_is_found_by_its_own_look_only(
+    cluster: Cluster, check: str, changed: dict[str, Any], on: str, level: Level, says: str
+) -> None:
+    bad = [one for one in seen(cluster, changed, on).findings if one.level is not Level.OK]
+    assert [(one.check, one.host, one.level) for one in bad] == [(check, on, level)]
+    told = " ".join([bad[0].seen, bad[0].wanted, bad[0].cure])
+    assert says in told
+    assert bad[0].wanted
+    assert bad[0].source
+    assert bad[0].cure
+
+
+@pytest.mark.parametrize(("name", "value", "word"), [("machine", "id-of-lb-1", "clones"),
+                                                      ("name", "lb-1", "hostnamectl")])  # fmt: skip
+def test_clones_are_found_on_both_hosts(
+    cluster: Cluster, name: str, value: str, word: str
+) -> None:
+    bad = [one for one in seen(cluster, {name: value}).findings if one.level is not Level.OK]
+    assert {(one.check, one.host) for one in bad} == {("identity", "lb-1"),
+                                                      ("identity", "harbor-1")}  # fmt: skip
+    assert all(word in one.cure for one in bad)
+
+
+def test_different_packet_sizes_are_found(cluster: Cluster) -> None:
+    bad = [one for one in seen(cluster, {"mtu": "eth0 9000"}).findings if one.level is not Level.OK]
+    assert {one.check for one in bad} == {"mtu"}
+    assert "1500, 9000" in bad[0].wanted
+
+
+def test_what_an_earlier_run_brought_is_no_fault(cluster: Cluster) -> None:
+    ours = {"known": "yes", "listens": '0.0.0.0:80 users:(("docker-proxy",pid=9,fd=4))',
+            "leftover": "/opt/harbor/harbor.yml"}  # fmt: skip
+    assert seen(cluster, ours).well
+    held = seen(cluster, {"address": ["eth0 10.0.0.21/24", "eth0 10.0.0.10/24"],
+                          "answers": "yes"}, "lb-1")  # fmt: skip
+    assert held.well
+    assert held.at("virtual", "lb-2").figure == "lb-1"  # type: ignore[union-attr]
+
+
+class Local:
+    """This machine, in each host's place."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def connect(self) -> None:
+        if self._host.name == "lb-2":
+            raise TransportError("lb-2: 10.0.0.22 port 22 is not reached by SSH; check it")
+
+    def run(self, call: Call, _: object) -> Result:
+        done = subprocess.run(["sh", "-s"], input=call.script, capture_output=True, text=True, timeout=40)
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_real_shell_answers_the_script_and_a_lost_host_is_a_finding(cluster: Cluster) -> None:
+    states: list[tuple[str, str]] = []
+    found = preflight.look(cluster, Local, on_host=lambda *state: states.append(state))  # type: ignore[arg-type]
+    lost = [one for one in found.findings if one.host == "lb-2"]
+    assert [(one.check, one.level) for one in lost] == [("login", Level.FAILED)]
+    assert lost[0].seen.startswith("10.0.0.22 port 22")
+    answered = {one.check for one in found.findings if one.host == "harbor-1"}
+    assert {"system", "cpus", "memory", "disk", "clock", "ports", "storage"} <= answered
+    assert found.at("clock", "harbor-1").figure in ("0.0 s", "no NTP")  # type: ignore[union-attr]
+    assert ("lb-1", "looking") in states
+
+
+def test_the_script_is_taken_by_the_shells_of_hosts(cluster: Cluster) -> None:
+    for host in cluster.hosts:
+        for shell in ("sh", "bash"):
+            done = subprocess.run([shell, "-n"], input=script(cluster, host), text=True, capture_output=True)
+            assert done.stderr == ""
+
+
+def test_what_a_host_says_cannot_reach_the_terminal(cluster: Cluster) -> None:
+    evil = "\x1b[2J\x1b]0;owned\x07[red]\u202edebian 12"
+    found = seen(cluster, {"system": evil, "title": evil, "docker_is": "x" * 100_000})
+    text = found.as_text() + found.as_json()
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert max(map(len, found.as_text().splitlines())) < 800
+
+
+def test_what_was_found_and_accepted_is_kept(cluster: Cluster, tmp_path: Path) -> None:
+    session = create("kept", tmp_path)
+    found = seen(cluster, {"cpus": "1"})
+    preflight.save(session, found, {"cpus harbor-1": "1"})
+    assert preflight.load(session) == (found, {"cpus harbor-1": "1"})
+    (session.path / "preflight.json").write_text('{"findings": 3}')
+    assert preflight.load(session) == (None, {})
