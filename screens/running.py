@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections import deque
@@ -276,6 +277,8 @@ class RunControl:
 
     def start(self) -> None:
         """Begin."""
+        # A full collection goes through all that the program is made of: 0.2 s without an answer.
+        gc.freeze()
         self._thread.start()
 
     def wait(self, seconds: float) -> None:
@@ -312,6 +315,8 @@ class RunControl:
         except Exception as error:  # told on the screen: nobody sees a thread's traceback
             self.error = tr("the run ended with an error of the program's own: {name}",
                             name=type(error).__name__)  # fmt: skip
+        finally:
+            gc.unfreeze()
 
     def drain(self) -> bool:
         """Take what happened since the last time into the view; say whether there was anything."""
