@@ -16,10 +16,12 @@ from harbor_wizard.language import mark, tr, trn
 from harbor_wizard.output import human_seconds
 from harbor_wizard.screens.base import WizardScreen
 from harbor_wizard.screens.dialogs import ConfirmDialog
+from harbor_wizard.screens.left import LeftRun, left_run
 from harbor_wizard.screens.running import HostView, RunControl
 from harbor_wizard.screens.widgets import cell, say
 
 _BAR = 12
+_STYLES = {"failed": "bold red", "lost": "bold yellow", "unknown": "bold yellow", "done": "green"}
 
 
 def bar(done: int, total: int, width: int = _BAR) -> str:
@@ -28,19 +30,26 @@ def bar(done: int, total: int, width: int = _BAR) -> str:
     return "━" * full + "╌" * (width - full)
 
 
-def overall(control: RunControl, now: float) -> str:
+def overall(control: RunControl | LeftRun, now: float) -> str:
     """Return the first line: how far, how long, how long still."""
     view = control.view
-    share = 100 * view.done // max(view.total, 1)
+    done = view.done
+    share = 100 * done // max(view.total, 1)
     gone = human_seconds((view.until or now) - view.begun)
+    if isinstance(control, LeftRun):
+        gone = ""
     first = f"{tr('REHEARSAL')} " if control.rehearsal else ""
     return (
-        f"{first}{view.done}/{view.total} {bar(view.done, view.total)} {share}%  "
+        f"{first}{done}/{view.total} {bar(done, view.total)} {share}%  "
         f"{_time(control, gone)}"
     )
 
 
-def _time(control: RunControl, gone: str) -> str:
+def _time(control: RunControl | LeftRun, gone: str) -> str:
+    if isinstance(control, LeftRun):
+        if control.unknown:
+            return tr("stopped, {number} unknown: will be checked", number=control.unknown)
+        return tr("stopped")
     if control.over:
         return tr("{gone} gone, ended", gone=gone)
     if control.stopping:
@@ -72,6 +81,9 @@ class RunScreen(WizardScreen):
     STEP = "Run"
     NEXT = mark("Report")
     HELP = mark(
+        "A run that was left shows what is known of it, with the past output: g takes it up again. "
+        "What runs long went on on the hosts meanwhile, and is followed again; where nobody saw a "
+        "step's end, its check decides.\n"
         "A row per host; Up and Down choose whose last lines are shown. p pauses: steps under way "
         "are finished, none is begun; p again goes on. Where a step failed: r tries it again, s "
         "skips it (what needs it goes on as if it were done); a host that was not reached is tried "
@@ -81,6 +93,7 @@ class RunScreen(WizardScreen):
         "goes on on the hosts, and “harbor-wizard resume NAME” takes it up again."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("g", "go_on", mark("Go on")),
         Binding("p", "pause", mark("Pause")),
         Binding("r", "retry", mark("Retry")),
         Binding("s", "skip", mark("Skip")),
@@ -91,10 +104,11 @@ class RunScreen(WizardScreen):
         super().__init__()
         self._shown_host = ""
         self._shown_lines = 0
+        self._left: LeftRun | None = None
 
     @property
-    def _control(self) -> RunControl | None:
-        return self.wizard.control
+    def _control(self) -> RunControl | LeftRun | None:
+        return self.wizard.control or self._left
 
     def body(self) -> ComposeResult:
         """Lay it out."""
@@ -112,6 +126,8 @@ class RunScreen(WizardScreen):
                            ("now", tr("now")), ("time", tr("time"))):  # fmt: skip
             width = {"now": 24, "state": 11, "step": 5}.get(key)
             table.add_column(cell(title), key=key, width=width)
+        if self.wizard.control is None:
+            self._left = left_run(self.work)
         control = self._control
         if control is None:
             self.query_one("#overall", Static).update(
@@ -125,7 +141,7 @@ class RunScreen(WizardScreen):
 
     def _row(self, host: HostView, now: float) -> tuple[object, ...]:
         took = human_seconds(host.seconds(now)) if host.begun else ""
-        style = {"failed": "bold red", "lost": "bold yellow", "done": "green"}.get(host.state, "")
+        style = _STYLES.get(host.state, "")
         return (
             cell(host.name), cell(f"{host.symbol} {tr(host.state)}", style),
             cell(f"{host.ended}/{host.total}"), cell(host.now), cell(took),
@@ -133,9 +149,24 @@ class RunScreen(WizardScreen):
 
     def closed(self) -> str | None:
         """The report is there when the run has ended."""
+        if self._left is not None:
+            return tr("the run was left: g takes it up again")
         if self.wizard.outcome is None and self._control is None:
             return tr("nothing has run yet")
         return tr("the run is under way") if self._control and not self._control.over else None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Only what can be done now is offered."""
+        if action == "go_on":
+            return self._left is not None
+        if action in ("pause", "retry", "skip", "abort"):
+            return self._left is None
+        return True
+
+    def action_go_on(self) -> None:
+        """Take up a run that was left."""
+        if self._left is not None:
+            self.wizard.begin(rehearsal=self._left.rehearsal)
 
     def draw(self) -> None:
         """Show what is known now. Called by the app's timer."""
@@ -154,7 +185,7 @@ class RunScreen(WizardScreen):
         self._draw_log(control)
         self._draw_failure(control)
 
-    def _draw_log(self, control: RunControl) -> None:
+    def _draw_log(self, control: RunControl | LeftRun) -> None:
         names = list(control.view.hosts)
         at = self.query_one(DataTable).cursor_row
         host = control.view.hosts[names[at if 0 <= at < len(names) else 0]]
@@ -170,7 +201,7 @@ class RunScreen(WizardScreen):
         if lines:
             log.write_lines(lines)
 
-    def _draw_failure(self, control: RunControl) -> None:
+    def _draw_failure(self, control: RunControl | LeftRun) -> None:
         chosen = control.view.hosts.get(self._shown_host)
         failed = [host for host in control.view.hosts.values() if host.state == "failed"]
         host = chosen if chosen in failed else (failed[0] if failed else None)
@@ -193,8 +224,9 @@ class RunScreen(WizardScreen):
 
     def action_pause(self) -> None:
         """Pause, or go on."""
-        if self._control is not None and self._control.active:
-            self._control.pause()
+        control = self._control
+        if isinstance(control, RunControl) and control.active:
+            control.pause()
             self.refresh_frame()
             self.draw()
 
@@ -217,7 +249,7 @@ class RunScreen(WizardScreen):
     def action_abort(self) -> None:
         """End the run, once that was confirmed."""
         control = self._control
-        if control is None or not control.active:
+        if not isinstance(control, RunControl) or not control.active:
             return
         half = half_done(control)
         stands = "\n".join(f"  {one}" for one in half[:6]) or "  " + tr("nothing")

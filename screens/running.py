@@ -46,6 +46,9 @@ _CONNECTIONS = {
 }  # fmt: skip
 
 
+_SYMBOLS = {"waiting": "·", "done": "✓", "failed": "✗", "lost": "!", "blocked": "·", "unknown": "?"}
+
+
 class Tail:
     """The last lines of a host: the run's threads add to it, the screens' one reads it."""
 
@@ -96,9 +99,7 @@ class HostView:
     @property
     def symbol(self) -> str:
         """The state's symbol."""
-        return {"waiting": "·", "done": "✓", "failed": "✗", "lost": "!", "blocked": "·"}.get(
-            self.state, "▶"
-        )
+        return _SYMBOLS.get(self.state, "▶")
 
     def seconds(self, now: float) -> float:
         """How long the host has been worked on."""

@@ -174,6 +174,15 @@ class Work:
         except HarborWizardError:
             return None
 
+    @property
+    def stopped(self) -> bool:
+        """Say whether a run of this session was begun and is not done."""
+        begun = self.summary.done | self.summary.unknown | self.summary.failed
+        try:
+            return bool(begun) and not set(self.plan().graph()) <= self.summary.done
+        except HarborWizardError:
+            return False
+
     def pass_by(self, section: str) -> None:
         """Remember that a screen was left forwards, with the answers as they are now."""
         self.seen[section] = copy.deepcopy(self.data)

@@ -50,8 +50,13 @@ def rail(work: Work, here: str) -> Content:
 
 
 def first_open(work: Work) -> str:
-    """Return the screen that an opened session begins at: the first that needs an answer."""
+    """Return the screen that an opened session begins at: the first that needs an answer.
+
+    Where a run was left, that is the run.
+    """
     for section in SECTIONS:
         if work.problems_of(section):
             return section.capitalize()
+    if work.stopped:
+        return "Run"
     return "Review"

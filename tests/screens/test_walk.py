@@ -195,6 +195,8 @@ async def test_going_back_keeps_the_answers(folder: Path) -> None:
         assert field(app, "database.host").text == "db.example.com"
         assert field(app, "database.password").text == "canary-secret-1"
         await pilot.press("ctrl+n")
+        await until(pilot, "Preflight")
+        await pilot.press("ctrl+n")
         await until(pilot, "Review")
         await pilot.press("enter")  # goes to the first answer, and comes back from there
         await until(pilot, "Solution")

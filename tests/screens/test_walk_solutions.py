@@ -146,6 +146,8 @@ async def test_from_the_first_screen_to_a_finished_rehearsal(folder: Path, solut
         assert text_of(pilot, "#reason") == ""
         await pilot.press("ctrl+n")
 
+        await until(pilot, "Preflight")
+        await pilot.press("ctrl+n")
         await until(pilot, "Review")
         assert NOTED[solution] in text_of(pilot, "#noted") + text_of(pilot, "#head-left")
         await pilot.press("ctrl+n")
