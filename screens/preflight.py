@@ -103,8 +103,8 @@ class PreflightScreen(WizardScreen):
                 cells = [self._cell(found.at(name, host)) for host in found.hosts]
                 title = cut(tr(preflight.TITLES[name]), _FIRST - 1)
                 table.add_row(cell(title), *cells, key=name)
-            bad = self._bad()
-            first = bad[0] if bad else Coordinate(0, 1)
+            failed = [one for one in self._bad() if self._at(one).level is Level.FAILED]
+            first = (failed or self._bad() or [Coordinate(0, 1)])[0]
             self.call_after_refresh(self._go_to, first if at.row == 0 else at)
         self._tell_state()
         self._tell()
@@ -138,6 +138,13 @@ class PreflightScreen(WizardScreen):
             if not self.work.look_is_fresh:
                 text += " · " + tr("answers changed since: r looks again")
         say(self.query_one("#looked", Static), text)
+
+    def _at(self, at: Coordinate) -> Finding:
+        found = self._found
+        assert found is not None  # noqa: S101 - there is no place without it
+        one = found.at(found.rows[at.row], found.hosts[at.column - 1])
+        assert one is not None  # noqa: S101 - only places with a finding are asked for
+        return one
 
     def _under_cursor(self) -> Finding | None:
         found = self._found

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.message import Message
 from textual.widgets import Static
 
 from harbor_wizard import report
@@ -17,7 +21,10 @@ from harbor_wizard.output import human_seconds
 from harbor_wizard.plan import Plan
 from harbor_wizard.screens.base import WizardScreen
 from harbor_wizard.screens.speaking import pad
+from harbor_wizard.screens.widgets import say
 from harbor_wizard.session import Session
+from harbor_wizard.status import probe
+from harbor_wizard.verify import verify
 
 if TYPE_CHECKING:
     from harbor_wizard.screens.running import RunControl
@@ -44,6 +51,9 @@ def told(session: Session, plan: Plan, outcome: Outcome, *, rehearsal: bool) -> 
         lines.append("")
     if not outcome.left:
         lines += [*report.first_use(session, plan.cluster, rehearsal=rehearsal), ""]
+        seen = [step for step in plan.steps if step.apply is None and step.component != "preflight"]
+        if seen and not rehearsal:
+            lines += [tr("Seen at the end"), *(f"  ✓ {one.host}: {one.title}" for one in seen), ""]
     said = notes(plan.cluster)
     if said:
         lines += [tr("To know"), *(f"  ! {one}" for one in said), ""]
@@ -56,7 +66,7 @@ def told(session: Session, plan: Plan, outcome: Outcome, *, rehearsal: bool) -> 
     else:
         lines += [f"{pad(tr('Report'), 10)} {session.report_file}", ""]
         todo = [
-            tr("prove it: harbor-wizard verify {name}", name=session.name),
+            tr("prove it: v here, or harbor-wizard verify {name}", name=session.name),
             tr("keep a copy of {path} and its passphrase", path=session.store.path),
             tr("change the admin's password in Harbor"),
             tr("back up the database and the image store: they are shared, not redundant here")
@@ -84,6 +94,21 @@ def write(control: RunControl) -> str | None:
     return None
 
 
+def verified(control: RunControl) -> Iterator[str]:
+    """Yield what is seen of an installed cluster, a line each. Asks its hosts; takes seconds."""
+    cluster, connect = control.plan.cluster, control.connect
+    status = probe(cluster, connect)
+    if status.movable:
+        mark_of = "✓" if len(status.holders) == 1 else "✗"
+        holders = ", ".join(status.holders) or tr("nobody")
+        yield f"{mark_of} " + tr("{address} is held by {holders}", address=status.virtual_address,
+                                 holders=holders)  # fmt: skip
+    for host in status.hosts:
+        yield f"{'✓' if host.well else '✗'} {host.name}" + (f": {host.error}" if host.error else "")
+    for check in verify(control.session, cluster, control.values, connect):
+        yield f"{'✓' if check.good else '✗'} {check.what}: {check.seen}"
+
+
 class ReportScreen(WizardScreen):
     """The end of a run."""
 
@@ -91,12 +116,28 @@ class ReportScreen(WizardScreen):
     NEXT = mark("Sessions")
     HELP = mark(
         "What was done, where Harbor is, and what to do next. A report of a real run is kept in "
-        "the session's folder. Ctrl+N goes to the sessions, Esc back to the preview."
+        "the session's folder. Ctrl+N goes to the sessions, Esc back to the preview.\n"
+        "v verifies what was installed: who holds the virtual address, a login, a push and a pull "
+        "as clients do them, what the nodes share, and what is replicated."
     )
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("v", "verify", mark("Verify"))]
+
+    class Seen(Message):
+        """A look of the verification; an empty one is the end."""
+
+        def __init__(self, line: str) -> None:
+            super().__init__()
+            self.line = line
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: list[str] = []
+        self._verifying = False
 
     def body(self) -> ComposeResult:
         """Lay it out."""
         with VerticalScroll(can_focus=True, id="report"):
+            yield Static("", markup=False, id="verified")
             control = self.wizard.control
             if control is not None and control.outcome is not None:
                 text = told(control.session, control.plan, control.outcome,
@@ -105,8 +146,53 @@ class ReportScreen(WizardScreen):
                 text = "✗ " + tr("The run did not begin, or broke off: {why}", why=control.error)
             else:
                 text = tr("Nothing has run yet.")
-            yield Static(text, markup=False)
+            yield Static(text, markup=False, id="told-report")
 
     def on_mount(self) -> None:
         """Let the arrows scroll."""
+        self.query_one("#verified").display = False
         self.query_one("#report").focus()
+
+    def _installed(self) -> RunControl | None:
+        """Return the run, where it was a real one that did all."""
+        control = self.wizard.control
+        done = control is not None and control.outcome is not None and not control.outcome.left
+        return control if control is not None and done and not control.rehearsal else None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Only what was installed can be verified."""
+        return self._installed() is not None if action == "verify" else True
+
+    def action_verify(self) -> None:
+        """Verify what was installed, and tell what is seen as it is seen."""
+        control = self._installed()
+        if control is None or self._verifying:
+            return
+        self._verifying, self._seen = True, [tr("Verifying…")]
+        self._tell()
+        threading.Thread(target=self._verify, args=(control,), daemon=True, name="verify").start()
+
+    def _verify(self, control: RunControl) -> None:
+        """Look, in a thread; what is seen comes as messages."""
+        cluster = control.plan.cluster
+        try:
+            for line in verified(control):
+                self.post_message(self.Seen(line))
+        except Exception as error:  # said on the screen: nobody sees a thread's traceback
+            self.post_message(self.Seen(f"✗ {cluster.name}: {type(error).__name__}"))
+        self.post_message(self.Seen(""))
+
+    def on_report_screen_seen(self, event: Seen) -> None:
+        """Show what was seen."""
+        if event.line:
+            self._seen.append(event.line)
+        else:
+            self._verifying = False
+            well = not any(line.startswith("✗") for line in self._seen)
+            self._seen[0] = tr("✓ Verified: all is well.") if well else tr("✗ Not all is well.")
+        self._tell()
+
+    def _tell(self) -> None:
+        shown = self.query_one("#verified", Static)
+        shown.display = True
+        say(shown, "\n".join([*self._seen, ""]))

@@ -133,6 +133,7 @@ class RunScreen(WizardScreen):
             self.query_one("#overall", Static).update(
                 tr("Nothing runs. Go back to the preview to rehearse or to run.")
             )
+            table.display = self.query_one(Log).display = False
             return
         for host in control.view.hosts.values():
             table.add_row(*self._row(host, time.time()), key=host.name)
@@ -160,7 +161,7 @@ class RunScreen(WizardScreen):
         if action == "go_on":
             return self._left is not None
         if action in ("pause", "retry", "skip", "abort"):
-            return self._left is None
+            return isinstance(self._control, RunControl)
         return True
 
     def action_go_on(self) -> None:
@@ -208,7 +209,7 @@ class RunScreen(WizardScreen):
         shown = self.query_one("#failure", Static)
         text = control.error
         if host is not None:
-            detail = " ".join(host.detail.split())
+            detail = " ".join(host.detail.split()).removeprefix(f"{host.name}: ")
             text = f"{host.name} [{host.ended + 1}/{host.total}] {end_of(detail, 180)}"
             text += "\n  " + tr("likely: {cause}", cause=host.cause) if host.cause else ""
             if not control.over and host.failed:

@@ -259,8 +259,8 @@ class RunControl:
         self.error = ""
         self.paused = False
         self.stopping = False
-        self._values = values
-        self._connect = connect
+        self.values = values
+        self.connect = connect
         self._runner: Runner | None = None
         self._thread = threading.Thread(target=self._go, daemon=True, name="run")
 
@@ -305,7 +305,7 @@ class RunControl:
         self._look_back()
         try:
             with run.runner(
-                self.session, self.plan, self._values, self._connect, self._hear, settings
+                self.session, self.plan, self.values, self.connect, self._hear, settings
             ) as runner:
                 self._runner = runner
                 if self.stopping:

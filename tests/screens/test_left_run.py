@@ -52,7 +52,7 @@ async def test_a_rehearsal_that_was_left_is_gone_on_with(folder: Path) -> None: 
         assert "g takes it up" in str(app.screen.query_one("#reason", Static).content)
         await pilot.press("g")
         await until(pilot, "Report")
-        report = str(app.screen.query_one("#report Static", Static).content)
+        report = str(app.screen.query_one("#told-report", Static).content)
     assert "All steps are done" in report
     assert " 0 already so" not in report
 

@@ -144,7 +144,7 @@ async def test_forwards_from_nothing_to_a_finished_rehearsal(
         await until(pilot, "Preview")
         await pilot.press("r")
         await until(pilot, "Report")
-        text = str(app.screen.query_one("#report Static", Static).content)
+        text = str(app.screen.query_one("#told-report", Static).content)
         assert "REHEARSAL" in text
         assert "All steps are done" in text
         assert "docker login registry.example.com" in text
@@ -264,7 +264,7 @@ async def test_small_terminals_and_keys_of_a_run(folder: Path) -> None:
         await pilot.pause()
         await pilot.press("y")
         await until(pilot, "Report")
-        text = str(app.screen.query_one("#report Static", Static).content)
+        text = str(app.screen.query_one("#told-report", Static).content)
         assert "Not all steps are done" in text
     assert isinstance(app.control, RunControl)
     assert not app.control.active
@@ -320,7 +320,7 @@ async def test_a_failed_step_is_tried_again(folder: Path, monkeypatch: pytest.Mo
         broken.clear()
         await pilot.press("r")
         await until(pilot, "Report")
-        text = str(app.screen.query_one("#report Static", Static).content)
+        text = str(app.screen.query_one("#told-report", Static).content)
         assert "All steps are done" in text
 
 

@@ -154,7 +154,7 @@ async def test_from_the_first_screen_to_a_finished_rehearsal(folder: Path, solut
         await until(pilot, "Preview")
         await pilot.press("r")
         await until(pilot, "Report")
-        text = text_of(pilot, "#report Static")
+        text = text_of(pilot, "#told-report")
         assert "All steps are done" in text
         assert ("Harbor does not replicate" in text) == (not shared)
     assert sessions.find("prod-eu").answers()["solution"] == solution
