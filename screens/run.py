@@ -105,6 +105,7 @@ class RunScreen(WizardScreen):
         self._shown_host = ""
         self._shown_lines = 0
         self._left: LeftRun | None = None
+        self._laid_out = False
 
     @property
     def _control(self) -> RunControl | LeftRun | None:
@@ -121,6 +122,7 @@ class RunScreen(WizardScreen):
 
     def on_mount(self) -> None:
         """Fill the table, and follow the run."""
+        self._laid_out = True
         table = self.query_one(DataTable)
         for key, title in (("host", tr("host")), ("state", tr("state")), ("step", tr("step")),
                            ("now", tr("now")), ("time", tr("time"))):  # fmt: skip
@@ -172,7 +174,7 @@ class RunScreen(WizardScreen):
     def draw(self) -> None:
         """Show what is known now. Called by the app's timer."""
         control = self._control
-        if control is None or not self.is_mounted:
+        if control is None or not self._laid_out:
             return
         now = time.time()
         say(self.query_one("#overall", Static), overall(control, now))
