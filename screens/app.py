@@ -66,6 +66,7 @@ class WizardApp(App[int]):
     CSS_PATH = "wizard.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", mark("Leave"), show=False),
+        Binding("ctrl+z", "suspend_process", show=False),
         Binding("f2", "colours", mark("Colours"), show=False),
     ]
 
@@ -170,6 +171,18 @@ class WizardApp(App[int]):
         for number in _SIGNALS:
             loop.add_signal_handler(number, self._told_to_end, number)
 
+    def action_suspend_process(self) -> None:
+        """Go into the background, from where the shell's `fg` brings it back."""
+        control = self.control
+        if control is not None and control.active and not control.rehearsal:
+            self.notify(tr("the run would stand still, too: leave with Ctrl+Q, or run it in tmux"),
+                        severity="warning", markup=False)  # fmt: skip
+        elif os.getpgrp() == os.getsid(0):
+            # Nobody would bring it back: there is no shell with jobs above this program.
+            self.notify(tr("no shell is here that could bring it back"), markup=False)
+        else:
+            super().action_suspend_process()
+
     def _told_to_end(self, number: int) -> None:
         if self.signalled:
             return
@@ -179,6 +192,9 @@ class WizardApp(App[int]):
         if self.control is not None:
             self.control.stop()
             self.control.wait(_GRACE)
+        if self.work is not None:
+            self.last_words = tr("stopped; go on with: harbor-wizard {command} {name}",
+                                 command="resume", name=self.work.session.name)  # fmt: skip
         if number == signal.SIGHUP:
             # The terminal is gone: putting it back in order would only fail, or hang.
             os._exit(128 + number)

@@ -30,6 +30,7 @@ class Dialog(SpeakingScreen[T], ModalScreen[T]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", mark("Cancel")),
         Binding("ctrl+q", "app.quit", show=False),
+        Binding("ctrl+z", "app.suspend_process", show=False),
         Binding("down", "app.focus_next", show=False),
         Binding("up", "app.focus_previous", show=False),
     ]

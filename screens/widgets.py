@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -11,6 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.events import Paste
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -21,17 +23,28 @@ from harbor_wizard.language import mark, tr
 from harbor_wizard.questions import Question
 from harbor_wizard.screens.state import Work
 
+# They would move the terminal's cursor, change its colours, or turn the line around.
+_UNSEEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def plain(text: str) -> str:
+    """Return a text with no character in it that does something to the terminal."""
+    return _UNSEEN.sub("�", text) if _UNSEEN.search(text) else text
+
 
 def say(static: Static, content: str | Content) -> None:
     """Show a text, unless it is what is shown already: drawing anew costs a layout."""
-    made = Content(content) if isinstance(content, str) else content
+    made = Content(plain(content)) if isinstance(content, str) else content
     shown = static.content
     if not isinstance(shown, Content) or shown != made:
         static.update(made)
 
 
+# The answers that are lists: several lines that are pasted are several words of it.
+_LISTS = ("replication.projects", "tls.clients", "redis.sentinel.nodes")
+
 # Words of the cluster file are shown as they are; these are words of everybody's.
-_EVERYDAY = (mark("yes"), mark("no"), mark("find out"), mark("none"), mark("one host"))
+_EVERYDAY = (mark("yes"), mark("no"), mark("find out"), mark("one host"))
 
 
 def shown(word: str) -> str:
@@ -54,6 +67,30 @@ class Line(Input):
             value, placeholder, password=password, id=id, compact=True, select_on_focus=False
         )
         self._submits = submits
+        self.joins = False  # whether several lines that are pasted are the words of a list
+
+    def _on_paste(self, event: Paste) -> None:
+        """Take what was pasted; what does not fit into one line is not left out in silence."""
+        event.prevent_default()
+        event.stop()
+        lines = [line for one in event.text.splitlines() if (line := one.strip("\t\r "))]
+        if not lines:
+            return
+        if self.joins:
+            text = ", ".join(line.rstrip(",") for line in lines)
+        else:
+            text = lines[0] if len(lines) > 1 else event.text.strip("\t\r\n")
+        clean = _UNSEEN.sub("", text.replace("\t", " "))
+        said = []
+        if len(lines) > 1 and not self.joins:
+            said.append(tr("{number} lines were pasted; this field takes one: only the first "
+                           "line is in it", number=len(lines)))  # fmt: skip
+        if len(clean) != len(text):
+            said.append(tr("characters that cannot be seen were left out of what was pasted"))
+        if said:
+            self.notify("\n".join(said), severity="warning", timeout=10, markup=False)
+            self.app.bell()
+        self.replace(clean, *self.selection)
 
     async def action_leave(self) -> None:
         """Go on: to the next field, or out of a question that is answered by Enter."""
@@ -203,9 +240,11 @@ class Field(Vertical):
             else:
                 hint = question.default
                 if not hint and question.example:
-                    hint = tr("e.g. {example}", example=question.example)
+                    hint = tr("e.g. {example}", example=tr(question.example))
                 kind = PathLine if question.kind == "path" else Line
-                yield kind(self._initial, hint)
+                line = kind(self._initial, hint)
+                line.joins = question.path in _LISTS
+                yield line
         yield Static("", markup=False, classes="why")
 
     @property
@@ -350,4 +389,4 @@ class Form(Vertical):
 
 def cell(text: str, style: str = "") -> Text:
     """Return a text for a table or a tree, never read as markup."""
-    return Text(text, style=style, no_wrap=True)
+    return Text(plain(text), style=style, no_wrap=True)

@@ -1,10 +1,14 @@
-"""The questions without a full screen: one after the other, saved after each answer."""
+"""The questions without a full screen: one after the other, saved after each answer.
+
+Where the terminal cannot move its cursor, or the output goes elsewhere, they are lines, too.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import questionary
 
@@ -15,6 +19,7 @@ from harbor_wizard.language import tr
 from harbor_wizard.notes import notes
 from harbor_wizard.questions import Data, Question, Section
 from harbor_wizard.session import Session
+from harbor_wizard.text import printable
 
 Check = Callable[[str], bool | str]
 
@@ -26,13 +31,13 @@ def ask_all(name: str | None) -> Session:
     """
     try:
         chosen = name or _ask_name()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):
         raise Interrupted(tr("nothing was made")) from None
     session = sessions.create(chosen, Path.cwd())
     data = session.answers() or questions.fresh(session.name)
     try:
         _ask(session, data)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):
         session.save_answers(data)
         raise Interrupted(
             tr("all answers so far are saved; go on with: harbor-wizard new --plain {session}, "
@@ -42,7 +47,59 @@ def ask_all(name: str | None) -> Session:
 
 
 def _ask_name() -> str:
-    return str(questionary.text(tr("The session's name:"), validate=_good_name).unsafe_ask())
+    return _text(tr("The session's name:"), "", _good_name)
+
+
+def _bare() -> bool:
+    """Say whether there is only a line to write on: no cursor to move, or a pipe behind us."""
+    dumb = os.environ.get("TERM") == "dumb" or not sys.stdout.isatty()
+    return dumb and sys.stdin.isatty()
+
+
+def _print(line: str) -> None:
+    if _bare():
+        sys.stdout.write(f"{line}\n")
+    else:
+        questionary.print(line)
+
+
+def _line(about: str) -> str:
+    """Return a line that was typed below a text."""
+    sys.stdout.write(f"{about}\n")
+    return printable(input("> ")).strip()
+
+
+def _text(about: str, default: str, check: Check) -> str:
+    """Ask for a text until it is right."""
+    if not _bare():
+        return str(questionary.text(about, default=default, validate=check).unsafe_ask())
+    if default:
+        about += " " + tr("[Enter: {default}; - for none]", default=default)
+    while True:
+        given = _line(f"? {about}") or default
+        text = "" if given == "-" else given
+        reason = check(text)
+        if reason is True:
+            return text
+        _print(f"✗ {reason}")
+
+
+def _select(about: str, words: list[str], default: str | None) -> str:
+    """Ask for one of some words; by its number where there is no list to move in."""
+    if not _bare():
+        choices = [questionary.Choice(word) for word in words]
+        return str(questionary.select(about, choices=choices, default=default).unsafe_ask())
+    numbered = "\n".join(f"  {number}) {word}" for number, word in enumerate(words, 1))
+    about = f"? {about}\n{numbered}"
+    if default:
+        about += "\n  " + tr("[Enter: {default}]", default=default)
+    while True:
+        given = _line(about) or default or ""
+        if given in words:
+            return given
+        if given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= len(words):
+            return words[int(given) - 1]
+        about = tr("✗ type a number from 1 to {number}", number=len(words))
 
 
 def _good_name(name: str) -> bool | str:
@@ -65,7 +122,7 @@ def _ask(session: Session, data: Data) -> None:
             _ask_section(section, session, data, aside, given)
     found = questions.problems(data, session.folder)
     for problem in found:
-        questionary.print(f"✗ {problem.sentence(data)}")
+        _print(f"✗ {problem.sentence(data)}")
     if not found:
         _tell(session)
 
@@ -92,9 +149,9 @@ def _tell(session: Session) -> None:
     except InputError as error:
         warnings = []
         for line in str(error).splitlines():
-            questionary.print(f"✗ {line}")
+            _print(f"✗ {line}")
     for line in (*warnings, *notes(cluster)):
-        questionary.print(f"! {line}")
+        _print(f"! {line}")
 
 
 def _answer(question: Question, data: Data, session: Session) -> str:
@@ -102,27 +159,19 @@ def _answer(question: Question, data: Data, session: Session) -> str:
     present = question.answer(data) or question.default
     about = tr("{label} – {help}:", label=tr(question.label), help=tr(question.help))
     if question.choices:
-        return str(
-            questionary.select(
-                about, choices=_choices(question), default=present or None
-            ).unsafe_ask()
-        )
+        return _select(about, list(question.choices), present or None)
 
     def check(text: str) -> bool | str:
         return questions.check(question, text, data, session.folder) or True
 
-    return str(questionary.text(about, default=present, validate=check).unsafe_ask())
-
-
-def _choices(question: Question) -> list[questionary.Choice]:
-    return [questionary.Choice(word) for word in question.choices]
+    return _text(about, present, check)
 
 
 def _ask_hosts(session: Session, data: Data, aside: Data) -> None:
     """Ask about hosts, one after the other, until there are no more."""
     hosts: list[Data] = data.setdefault("hosts", [])
     for host in hosts:
-        questionary.print(f"  {host.get('name')} {host.get('address')} {host.get('roles')}")
+        _print(f"  {host.get('name')} {host.get('address')} {host.get('roles')}")
     more = not hosts or _another(default=False)
     while more:
         host = _ask_host(len(hosts), data)
@@ -134,7 +183,11 @@ def _ask_hosts(session: Session, data: Data, aside: Data) -> None:
 
 
 def _another(*, default: bool) -> bool:
-    return bool(questionary.confirm(tr("Add another host?"), default=default).unsafe_ask())
+    about = tr("Add another host?")
+    if not _bare():
+        return bool(questionary.confirm(about, default=default).unsafe_ask())
+    yes, no = tr("yes"), tr("no")
+    return _select(about, [yes, no], yes if default else no) == yes
 
 
 def _ask_host(index: int, data: Data) -> Data:
@@ -144,15 +197,13 @@ def _ask_host(index: int, data: Data) -> Data:
             continue
         about = tr("Host {number}, {label} – {help}:", number=index + 1,
                    label=tr(question.label).lower(), help=tr(question.help))  # fmt: skip
-        answer: Any
         if question.choices:
             # There is no try at the hosts here, so the system has to be said.
             words = [word for word in question.choices if word != "find out"]
-            answer = questionary.select(about, choices=words).unsafe_ask()
+            answer = _select(about, words, None)
         else:
-            answer = questionary.text(about, validate=_host_check(question, host, index, data))
-            answer = answer.unsafe_ask()
-        question.store(host, str(answer))
+            answer = _text(about, "", _host_check(question, host, index, data))
+        question.store(host, answer)
     return host
 
 
