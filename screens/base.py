@@ -151,7 +151,7 @@ class WizardScreen(SpeakingScreen[None]):
                 question = one.question
                 about = tr(question.help)
                 if question.example and not question.choices:
-                    about += tr(" (e.g. {example})", example=question.example)
+                    about += tr(" (e.g. {example})", example=tr(question.example))
         say(self.query_one("#about", Static), about)
         self.move_cursor()
 

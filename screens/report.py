@@ -51,7 +51,7 @@ def told(session: Session, plan: Plan, outcome: Outcome, *, rehearsal: bool) -> 
         lines.append("")
     if not outcome.left:
         lines += [*report.first_use(session, plan.cluster, rehearsal=rehearsal), ""]
-        seen = [step for step in plan.steps if step.apply is None and step.component != "preflight"]
+        seen = [step for step in plan.steps if step.apply is None and step.wait]
         if seen and not rehearsal:
             lines += [tr("Seen at the end"), *(f"  ✓ {one.host}: {one.title}" for one in seen), ""]
     said = notes(plan.cluster)
