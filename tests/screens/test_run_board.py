@@ -123,7 +123,7 @@ async def test_r_tries_a_host_again_that_was_not_reached(
         assert "✗ failed" in str(app.screen.query_one(DataTable).get_row("lb-1")[1])
         await pilot.press("r")
         await until(pilot, "Report")
-        assert "All steps are done" in str(app.screen.query_one("#report Static", Static).content)
+        assert "All steps are done" in str(app.screen.query_one("#told-report", Static).content)
 
 
 async def test_a_run_that_is_taken_up_again_begins_with_what_was_printed_before(
@@ -156,8 +156,12 @@ async def test_a_run_that_is_taken_up_again_begins_with_what_was_printed_before(
         await until(pilot, "Preview")
         await pilot.press("r")
         await until(pilot, "Run")
-        await pilot.pause(0.4)
-        lines = list(app.screen.query_one(Log).lines)
+        lines: list[str] = []
+        for _ in range(200):
+            lines = list(app.screen.query_one(Log).lines)
+            if any("connection connected" in line for line in lines):
+                break
+            await pilot.pause(0.05)
         assert app.control is not None
         app.control.stop()
     at = lines.index("— earlier output above, this run below —")
