@@ -11,15 +11,15 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.events import DescendantFocus
-from textual.widgets import Button, DataTable, Footer, OptionList, Static, Tree
+from textual.widgets import Button, Footer, Static
 
 from harbor_wizard.language import mark, tr
-from harbor_wizard.screens import cursor, walk
+from harbor_wizard.screens import walk
 from harbor_wizard.screens.dialogs import HelpDialog
 from harbor_wizard.screens.files import FileDialog
 from harbor_wizard.screens.speaking import SpeakingScreen
 from harbor_wizard.screens.state import Work
-from harbor_wizard.screens.widgets import Choice, Field, Form, PathLine, say
+from harbor_wizard.screens.widgets import Field, Form, PathLine, say
 
 if TYPE_CHECKING:
     from harbor_wizard.screens.app import WizardApp
@@ -153,21 +153,6 @@ class WizardScreen(SpeakingScreen[None]):
                 if question.example and not question.choices:
                     about += tr(" (e.g. {example})", example=tr(question.example))
         say(self.query_one("#about", Static), about)
-        self.move_cursor()
-
-    @on(DataTable.RowHighlighted)
-    @on(DataTable.CellHighlighted)
-    @on(OptionList.OptionHighlighted)
-    @on(Tree.NodeHighlighted)
-    @on(Choice.Changed)
-    def move_cursor(self) -> None:
-        """Have the terminal's cursor follow the highlight, for those who read by it."""
-        self.call_after_refresh(self._move_cursor)
-
-    def _move_cursor(self) -> None:
-        where = cursor.place(self.focused)
-        if where is not None and self.is_current:
-            self.app.cursor_position = where
 
     @on(Button.Pressed, "#next")
     def _next(self) -> None:
