@@ -76,7 +76,7 @@ class WizardApp(App[int]):
         # Where no colour is wanted, none is sent; else Textual would send shades of grey.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.animation_level = "none"  # a slow line would draw each frame
-        for theme in themes.CONTRAST:
+        for theme in themes.OWN:
             self.register_theme(theme)
         self.theme = themes.chosen()
         self._open_first = name

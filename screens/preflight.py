@@ -22,10 +22,9 @@ from harbor_wizard.preflight import Finding, Level, Preflight
 from harbor_wizard.screens.base import WizardScreen
 from harbor_wizard.screens.sessions import ago
 from harbor_wizard.screens.speaking import cut
-from harbor_wizard.screens.widgets import cell, say
+from harbor_wizard.screens.widgets import cell, say, tone
 
-_STYLES = {Level.FAILED: "bold red", Level.WARNING: "bold yellow", Level.OK: "",
-           Level.UNKNOWN: "bold"}  # fmt: skip
+_TONES = {Level.FAILED: "error", Level.WARNING: "warning", Level.UNKNOWN: "warning"}
 _FIRST, _LEAST, _MOST = 15, 12, 22  # cells of a column: four hosts fit at 80 columns
 _BESIDE = 17  # cells of what stands beside the table: the rail, and the edges
 _STATES = {"connecting": mark("▶ connecting"), "looking": mark("▶ looking"), "": mark("▶ seen")}
@@ -121,7 +120,8 @@ class PreflightScreen(WizardScreen):
         accepted = self._is_accepted(one)
         symbol = "✓" if accepted else one.level.symbol
         text = cut(f"{symbol} {one.figure}", self._width() - 1)
-        return cell(text, "" if accepted else _STYLES[one.level])
+        plain = accepted or one.level is Level.OK
+        return cell(text, "" if plain else tone(self.app, _TONES[one.level]))
 
     def _tell_state(self) -> None:
         found = self._found

@@ -18,10 +18,11 @@ from harbor_wizard.screens.base import WizardScreen
 from harbor_wizard.screens.dialogs import ConfirmDialog
 from harbor_wizard.screens.left import LeftRun, left_run
 from harbor_wizard.screens.running import HostView, RunControl
-from harbor_wizard.screens.widgets import cell, say
+from harbor_wizard.screens.widgets import cell, say, tone
 
 _BAR = 12
-_STYLES = {"failed": "bold red", "lost": "bold yellow", "unknown": "bold yellow", "done": "green"}
+_BESIDE = 56  # cells that the other columns and the rail take
+_TONES = {"failed": "error", "lost": "warning", "unknown": "warning", "done": "success"}
 
 
 def bar(done: int, total: int, width: int = _BAR) -> str:
@@ -126,7 +127,8 @@ class RunScreen(WizardScreen):
         table = self.query_one(DataTable)
         for key, title in (("host", tr("host")), ("state", tr("state")), ("step", tr("step")),
                            ("now", tr("now")), ("time", tr("time"))):  # fmt: skip
-            width = {"now": 24, "state": 11, "step": 5}.get(key)
+            room = max(24, min(self.app.size.width - _BESIDE, 80))
+            width = {"now": room, "state": 11, "step": 5}.get(key)
             table.add_column(cell(title), key=key, width=width)
         if self.wizard.control is None:
             self._left = left_run(self.work)
@@ -144,7 +146,7 @@ class RunScreen(WizardScreen):
 
     def _row(self, host: HostView, now: float) -> tuple[object, ...]:
         took = human_seconds(host.seconds(now)) if host.begun else ""
-        style = _STYLES.get(host.state, "")
+        style = tone(self.app, _TONES[host.state]) if host.state in _TONES else ""
         return (
             cell(host.name), cell(f"{host.symbol} {tr(host.state)}", style),
             cell(f"{host.ended}/{host.total}"), cell(host.now), cell(took),

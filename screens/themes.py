@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 from harbor_wizard import session as sessions
 from harbor_wizard.files import write_atomically
@@ -13,16 +14,28 @@ from harbor_wizard.language import mark
 
 # What F2 goes through, with its name.
 THEMES: dict[str, str] = {
-    "textual-dark": mark("dark"),
-    "textual-light": mark("light"),
+    "dark": mark("dark"),
+    "light": mark("light"),
     "contrast-dark": mark("high contrast, dark"),
     "contrast-light": mark("high contrast, light"),
     "ansi-dark": mark("the terminal's own colours, dark"),
     "ansi-light": mark("the terminal's own colours, light"),
 }
 
-# All text on its ground is at 7:1 and more, as WCAG 2 asks for at its level AAA.
-CONTRAST = (
+
+def _clearer(builtin: str, name: str) -> Theme:
+    """Return one of Textual's themes with what cannot be read in it mended (4.5:1)."""
+    theme = BUILTIN_THEMES[builtin]
+    mended = {"block-cursor-background": "#005a9e", "block-cursor-foreground": "#ffffff"}
+    if not theme.dark:
+        mended["text-warning"] = "#7a4b00"
+    return replace(theme, name=name, variables={**theme.variables, **mended})
+
+
+# With high contrast all text on its ground is at 7:1 and more: WCAG 2, level AAA.
+OWN = (
+    _clearer("textual-dark", "dark"),
+    _clearer("textual-light", "light"),
     Theme(
         name="contrast-dark", dark=True, primary="#66ccff", secondary="#ffffff",
         accent="#ffff00", warning="#ffff00", error="#ff9f9f", success="#7fff7f",
@@ -30,6 +43,7 @@ CONTRAST = (
         boost="#000000",
         variables={
             "text-muted": "#ffffff", "text-disabled": "#c0c0c0", "text-error": "#ff9f9f",
+            "text-warning": "#ffff00", "text-success": "#7fff7f",
             "block-cursor-background": "#ffff00", "block-cursor-foreground": "#000000",
             "block-cursor-text-style": "bold", "footer-key-foreground": "#ffff00",
             "input-cursor-background": "#ffff00", "input-cursor-foreground": "#000000",
@@ -42,6 +56,7 @@ CONTRAST = (
         boost="#ffffff",
         variables={
             "text-muted": "#000000", "text-disabled": "#404040", "text-error": "#8f0000",
+            "text-warning": "#5f3a00", "text-success": "#00500f",
             "block-cursor-background": "#00309f", "block-cursor-foreground": "#ffffff",
             "block-cursor-text-style": "bold", "footer-key-foreground": "#00309f",
             "input-cursor-background": "#00309f", "input-cursor-foreground": "#ffffff",
@@ -56,7 +71,7 @@ def chosen() -> str:
         name = json.loads(_file().read_text(encoding="utf-8"))["theme"]
     except (OSError, ValueError, KeyError, TypeError):
         name = ""
-    return name if name in THEMES else "textual-dark"
+    return name if name in THEMES else "dark"
 
 
 def keep(theme: str) -> None:

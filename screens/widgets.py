@@ -6,10 +6,12 @@ import re
 from typing import ClassVar
 
 from rich.cells import cell_len
+from rich.style import Style
 from rich.text import Text
 from textual import on
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
+from textual.color import Color
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.events import Paste
@@ -387,6 +389,12 @@ class Form(Vertical):
         return False
 
 
-def cell(text: str, style: str = "") -> Text:
+def cell(text: str, style: str | Style = "") -> Text:
     """Return a text for a table or a tree, never read as markup."""
     return Text(plain(text), style=style, no_wrap=True)
+
+
+def tone(app: App[object], name: str) -> Style:
+    """Return the style of `error`, `warning` or `success` in the theme that is chosen."""
+    color = Color.parse(app.theme_variables[f"text-{name}"])
+    return Style(color=color.rich_color, bold=name != "success")
