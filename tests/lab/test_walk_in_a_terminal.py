@@ -3,128 +3,19 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import sys
 import time
-import uuid
 
 import pytest
 
 from harbor_wizard import secrets
+from tests.screens.terminal import AVAILABLE, Terminal
 
 from .conftest import Operator
 
 pytestmark = [
     pytest.mark.lab,
-    pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed"),
+    pytest.mark.skipif(not AVAILABLE, reason="tmux is not installed"),
 ]
-
-
-class Terminal:
-    """A terminal of 80x24 on a private tmux server, in the operator's namespace."""
-
-    def __init__(self, operator: Operator) -> None:
-        self._operator = operator
-        self._name = f"hw-{uuid.uuid4().hex[:8]}"
-        self._tmux("new-session", "-d", "-s", "keep", "-x", "80", "-y", "24", "sleep 1200")
-
-    def _tmux(self, *arguments: str) -> str:
-        done = subprocess.run(
-            self._operator.lab.wrap(["tmux", "-L", self._name, "-f", "/dev/null", *arguments]),
-            capture_output=True, text=True, timeout=20, env=self._operator.environment,
-        )  # fmt: skip
-        return done.stdout
-
-    def start(self, *arguments: str) -> None:
-        command = " ".join([sys.executable, "-m", "harbor_wizard", *arguments])
-        self._tmux("new-window", "-t", "keep", f"{command}; echo ended $?; sleep 600")
-
-    def screen(self) -> str:
-        return self._tmux("capture-pane", "-p")
-
-    def wait(self, marker: str, seconds: float = 20) -> str:
-        deadline = time.monotonic() + seconds
-        while True:
-            shown = self.screen()
-            if re.search(marker, shown):
-                return shown
-            assert time.monotonic() < deadline, f"no {marker!r} on:\n{shown}"
-            time.sleep(0.1)
-
-    def arrive(self, marker: str) -> str:
-        """Wait for a screen, and look at it as long as a person does before typing."""
-        self.wait(marker)
-        time.sleep(0.7)
-        return self.screen()
-
-    def press(self, *keys: str) -> None:
-        for key in keys:
-            self._tmux("send-keys", key)
-            time.sleep(0.05)
-
-    def type(self, text: str) -> None:
-        self._tmux("send-keys", "-l", "--", text)
-
-    def settle(self) -> str:
-        """Wait until the screen stands still: what was typed has been taken in."""
-        deadline = time.monotonic() + 10
-        shown = self.screen()
-        while time.monotonic() < deadline:
-            time.sleep(0.15)
-            before, shown = shown, self.screen()
-            if before == shown:
-                break
-        return shown
-
-    def help_line(self) -> str:
-        """The line about the field that has the cursor: it stands above Back and Next."""
-        lines = self.screen().splitlines()
-        (buttons,) = [number for number, line in enumerate(lines) if "  Back  " in line]
-        return lines[buttons - 1]
-
-    def tab(self) -> None:
-        """Go to the next field, and wait until the screen says so.
-
-        A key goes to the field that has the cursor when it arrives: one that is sent ahead of
-        the move would go astray. So no key is sent before the last one has been seen to work.
-        """
-        before = self.help_line()
-        self.press("Tab")
-        deadline = time.monotonic() + 10
-        while self.help_line() == before:
-            assert time.monotonic() < deadline, f"Tab did not move:\n{self.screen()}"
-            time.sleep(0.05)
-        self.settle()
-
-    def go_on(self) -> None:
-        """Press Next, and wait for the next screen."""
-        (before,) = re.findall("▸ [1-8]", self.screen())
-        self.press("C-n")
-        self.wait(f"▸ [{int(before[-1]) + 1}-8]")
-
-    def fill(self, about: str, text: str) -> None:
-        """Tab to the field whose help line says `about`, and write into it."""
-        for _ in range(45):
-            if about in self.help_line():
-                break
-            self.tab()
-        else:
-            raise AssertionError(f"no field about {about!r} on:\n{self.screen()}")
-        self.press("End", "C-u")
-        before = self.settle().count("•")
-        self.type(text)
-        if "password" in about or "encrypts" in about:
-            deadline = time.monotonic() + 20
-            while self.screen().count("•") < before + len(text):
-                assert time.monotonic() < deadline, f"no bullets for it on:\n{self.screen()}"
-                time.sleep(0.1)
-        else:
-            self.wait(re.escape(text[-12:]))
-        self.settle()
-
-    def close(self) -> None:
-        self._tmux("kill-server")
 
 
 def test_a_new_user_walks_from_the_first_screen_to_the_report(operator: Operator) -> None:
@@ -132,7 +23,7 @@ def test_a_new_user_walks_from_the_first_screen_to_the_report(operator: Operator
     lab.fresh()
     lab.up()
     known = secrets.from_file(lab.secrets_file)
-    terminal = Terminal(operator)
+    terminal = Terminal(operator.lab.wrap, operator.environment)
     try:
         terminal.start()
         terminal.wait("There is no session yet|step|n New")
@@ -195,9 +86,11 @@ def test_a_new_user_walks_from_the_first_screen_to_the_report(operator: Operator
         terminal.fill("it encrypts the secrets", "a passphrase of eleven")
         terminal.press("C-n")
 
-        terminal.arrive("▸ 5 Review")
+        terminal.arrive("▸ 5 Preflight")
         terminal.press("C-n")
-        shown = terminal.wait("▸ 6 Preview")
+        terminal.arrive("▸ 6 Review")
+        terminal.press("C-n")
+        shown = terminal.wait("▸ 7 Preview")
         assert known["database_password"] not in shown
         terminal.press("C-n")
         terminal.wait("Type the cluster's name")
@@ -212,10 +105,8 @@ def test_a_new_user_walks_from_the_first_screen_to_the_report(operator: Operator
         terminal.wait("ended", 60)
 
         terminal.start("resume", "walk")
-        terminal.wait("▸ [1-8]")
-        while "▸ 6 Preview" not in terminal.screen():
-            terminal.go_on()
-        terminal.press("C-n")
+        terminal.arrive("▸ 8 Run")  # where it was left
+        terminal.press("g")
         terminal.wait("Type the cluster's name")
         terminal.type("walk")
         terminal.press("Enter")
@@ -223,7 +114,7 @@ def test_a_new_user_walks_from_the_first_screen_to_the_report(operator: Operator
         terminal.type("a passphrase of eleven")
         terminal.press("Enter")
         shown = terminal.wait(r"docker login registry\.lab\.internal", 240)
-        assert "▸ 8 Report" in shown
+        assert "▸ 9 Report" in shown
         everything = "".join(path.read_text(errors="replace")
                              for path in (operator.home / "hw").rglob("*") if path.is_file())  # fmt: skip
         for name in ("database_password", "redis_password"):
