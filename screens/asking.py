@@ -6,6 +6,7 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING
 
+from harbor_wizard import keeping
 from harbor_wizard import run as runs
 from harbor_wizard.errors import HarborWizardError, SecretsError
 from harbor_wizard.language import tr, trn
@@ -81,6 +82,14 @@ def _needs_login_secret(work: Work, plan: Plan) -> bool:
     return bool(wanted - set(work.secrets))
 
 
+def _is_typed(work: Work) -> bool:
+    """Say whether the passphrase is one that the operator types."""
+    try:
+        return keeping.keeping(work.session) is keeping.Keeping.PASSPHRASE
+    except SecretsError:
+        return False
+
+
 async def values_for_looking(app: WizardApp, work: Work, plan: Plan) -> SecretValues | None:
     """Return the secrets that are here, opened where they are kept; None to leave."""
     given, error = work.secrets, ""
@@ -91,15 +100,19 @@ async def values_for_looking(app: WizardApp, work: Work, plan: Plan) -> SecretVa
             return None
         return SecretValues(given, {})
     while True:
-        if PASSPHRASE not in given:
+        if _is_typed(work) and PASSPHRASE not in given:
             about = tr("The passphrase of this session: it opens the secrets that were kept.")
             answer = await app.push_screen_wait(SecretsDialog(about, [PASSPHRASE], error))
             if answer is None:
                 return None
             given.update(answer)
         try:
-            kept = await asyncio.to_thread(work.session.store.read, given[PASSPHRASE])
+            opener = keeping.passphrase(work.session, given, None)
+            kept = await asyncio.to_thread(keeping.kept, work.session, opener)
         except SecretsError as problem:
+            if not _is_typed(work):
+                app.notify(str(problem), severity="error", timeout=12, markup=False)
+                return None
             given.pop(PASSPHRASE, None)
             error = str(problem)
             continue
@@ -115,7 +128,7 @@ async def values(
     """Return the secrets for a run, asked for where they are missing; None to leave."""
     given, error = work.secrets, ""
     while True:
-        if not rehearsal and PASSPHRASE not in given:
+        if not rehearsal and _is_typed(work) and PASSPHRASE not in given:
             about = (
                 tr("The passphrase of this session: it opens the secrets that were kept.")
                 if work.session.store.exists
@@ -141,6 +154,9 @@ async def values(
                 runs.open_secrets, work.session, plan, given, None, rehearsal=rehearsal
             )
         except SecretsError as problem:
+            if not _is_typed(work):
+                app.notify(str(problem), severity="error", timeout=12, markup=False)
+                return None
             given.pop(PASSPHRASE, None)
             error = str(problem)
         except HarborWizardError as problem:
@@ -151,8 +167,9 @@ async def values(
 def missing_secrets(work: Work, plan: Plan) -> list[str]:
     """Return the secrets that are neither given, nor kept, nor drawn. Raises `SecretsError`."""
     given = work.secrets
-    kept = work.session.store.read(given[PASSPHRASE]) if work.session.store.exists else {}
-    return [
-        name for name in runs.needed_secrets(plan)
-        if name not in given and name not in kept and name not in _TOKENS and not draw([name], {})
-    ]  # fmt: skip
+    opener = keeping.passphrase(work.session, given, None)
+    kept = keeping.kept(work.session, opener)
+    lacking = [one for one in runs.needed_secrets(plan) if one not in given and one not in kept]
+    if opener is None:  # nothing is kept, so nothing is drawn
+        return lacking
+    return [one for one in lacking if one not in _TOKENS and not draw([one], {})]

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from harbor_wizard import bundle_cli, language
+from harbor_wizard import bundle_cli, language, secrets_cli
 from harbor_wizard.errors import HarborWizardError, Interrupted, PreflightFailed
 from harbor_wizard.language import tr, trn
 
@@ -435,6 +435,7 @@ def check(
 
 
 bundle_cli.register(app)
+secrets_cli.register(app, _given, _asker)
 
 
 @app.command(epilog="Example: harbor-wizard schema > cluster.schema.json")

@@ -6,20 +6,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from harbor_wizard import certificates
+from harbor_wizard import certificates, keeping
 from harbor_wizard.engine.events import Sink
 from harbor_wizard.engine.runner import Connect, Runner, Settings
 from harbor_wizard.errors import InputError, SecretsError
 from harbor_wizard.files import write_atomically
 from harbor_wizard.journal import Journal
-from harbor_wizard.language import tr
 from harbor_wizard.lock import Lock
 from harbor_wizard.model.cluster import Cluster, GcsStorage, Host
 from harbor_wizard.plan import Plan
 from harbor_wizard.secrets import (
     CA_CERTIFICATE,
     CA_KEY,
-    PASSPHRASE,
     TLS_CERTIFICATE,
     TLS_KEY,
     SecretValues,
@@ -91,22 +89,19 @@ def open_secrets(
     local = {name: session.local(path) for name, path in files(plan.cluster).items()}
     if rehearsal:
         return SecretValues({name: f"rehearsed {name}" for name in names}, local)
-    passphrase = given.get(PASSPHRASE)
-    if passphrase is None:
-        if ask is None:
-            raise SecretsError(
-                tr("{sentence}; it encrypts what the session keeps", sentence=missing([PASSPHRASE]))
-            )
-        passphrase = ask(PASSPHRASE)
-    kept = session.store.read(passphrase) if session.store.exists else {}
-    values = {**kept, **{name: value for name, value in given.items() if name in names}}
-    values.update(draw(names, values, plan.cluster.issued_names()))
+    passphrase = keeping.passphrase(session, given, ask)
+    kept = keeping.kept(session, passphrase)
+    wanted = {*names, CA_KEY} if plan.cluster.tls.issuer == "wizard" else set(names)
+    values = {**kept, **{name: value for name, value in given.items() if name in wanted}}
+    if passphrase is not None:
+        # What nobody keeps is not drawn: the next run would draw another one.
+        values.update(draw(names, values, plan.cluster.issued_names()))
     lacking = [name for name in names if name not in values]
     if lacking and ask is None:
         raise SecretsError(missing(lacking))
     for name in lacking:
         values[name] = ask(name) if ask else ""
-    if values != kept:
+    if values != kept and passphrase is not None:
         session.store.write(values, passphrase)
     if plan.cluster.tls.issuer == "wizard" and CA_CERTIFICATE in values:
         # For people and clients: what the CA signed is trusted with it.
