@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,6 +19,7 @@ from textual import work as in_worker
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
+from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.timer import Timer
 
@@ -32,6 +33,7 @@ from harbor_wizard.screens import asking, report, themes, walk
 from harbor_wizard.screens.access import AccessScreen
 from harbor_wizard.screens.base import WizardScreen
 from harbor_wizard.screens.dialogs import ConfirmDialog
+from harbor_wizard.screens.harmless import Harmless
 from harbor_wizard.screens.preflight import PreflightScreen
 from harbor_wizard.screens.preview import PreviewScreen
 from harbor_wizard.screens.report import ReportScreen
@@ -82,6 +84,7 @@ class WizardApp(App[int]):
         self._open_first = name
         self._start = start
         self._speed = rehearsal_speed
+        self._harmless = Harmless()
         self._saving: Timer | None = None
         self._back_to: str | None = None
         self._leaving = False
@@ -101,6 +104,10 @@ class WizardApp(App[int]):
         self.push_screen(SessionsScreen())
         if self._open_first is not None:
             self.open_session(self._open_first, self._start)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Return what each line that is drawn goes through."""
+        return [*super().get_line_filters(), self._harmless]
 
     def _fatal_error(self) -> None:
         """End after a bug, with a traceback that prints no local variable: one may be a secret."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -23,15 +22,8 @@ from textual.widgets import Input, Static
 from harbor_wizard import questions
 from harbor_wizard.language import mark, tr
 from harbor_wizard.questions import Question
+from harbor_wizard.screens.harmless import UNSEEN, plain
 from harbor_wizard.screens.state import Work
-
-# They would move the terminal's cursor, change its colours, or turn the line around.
-_UNSEEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-
-
-def plain(text: str) -> str:
-    """Return a text with no character in it that does something to the terminal."""
-    return _UNSEEN.sub("�", text) if _UNSEEN.search(text) else text
 
 
 def say(static: Static, content: str | Content) -> None:
@@ -75,14 +67,15 @@ class Line(Input):
         """Take what was pasted; what does not fit into one line is not left out in silence."""
         event.prevent_default()
         event.stop()
-        lines = [line for one in event.text.splitlines() if (line := one.strip("\t\r "))]
-        if not lines:
+        lines = [line for line in event.text.splitlines() if line.strip()]
+        if not lines and event.text.strip(" "):
             return
+        text = lines[0] if lines else event.text
         if self.joins:
-            text = ", ".join(line.rstrip(",") for line in lines)
-        else:
-            text = lines[0] if len(lines) > 1 else event.text.strip("\t\r\n")
-        clean = _UNSEEN.sub("", text.replace("\t", " "))
+            text = ", ".join(line.strip().rstrip(",") for line in lines)
+        elif text != event.text and not self.password:  # around a whole line, blanks are nothing
+            text = text.strip()
+        clean = UNSEEN.sub("", text.replace("\t", " "))
         said = []
         if len(lines) > 1 and not self.joins:
             said.append(tr("{number} lines were pasted; this field takes one: only the first "
