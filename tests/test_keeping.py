@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked
 from typer.testing import CliRunner
 
-from harbor_wizard import cli, keeping, run
+from harbor_wizard import cli, keeping, run, secrets
 from harbor_wizard import session as sessions
 from harbor_wizard.errors import InputError, SecretsError
 from harbor_wizard.keeping import Keeping
@@ -44,6 +45,18 @@ class Memory(KeyringBackend):
 
     def delete_password(self, service: str, username: str) -> None:
         del self.held[service, username]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key of 4096 bits takes seconds to draw, and is no matter here."""
+    numbers = count()
+
+    def pair(existing: str | None) -> tuple[str, str]:
+        number = next(numbers)
+        return existing or f"key number {number}", f"certificate number {number}"
+
+    monkeypatch.setattr(secrets, "_token_pair", pair)
 
 
 @pytest.fixture
