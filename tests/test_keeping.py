@@ -23,6 +23,9 @@ from harbor_wizard.rotation import rotated
 from harbor_wizard.session import Session
 from harbor_wizard.solutions import make_plan
 
+# Each opening of the store takes a second, as it should: that is what keeps guessers away.
+pytestmark = pytest.mark.slow
+
 PHRASE = {"passphrase": "correct horse"}
 OWN = {"database_password": "database-pass-1", "redis_password": "redis-pass-1"}
 
