@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -10,7 +11,8 @@ import threading
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.segment import Segments
 from rich.traceback import Traceback
@@ -23,40 +25,24 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.timer import Timer
 
-from harbor_wizard import run as runs
 from harbor_wizard import session as sessions
-from harbor_wizard.engine.runner import Outcome
 from harbor_wizard.errors import HarborWizardError
 from harbor_wizard.language import mark, tr
-from harbor_wizard.plan import Plan
-from harbor_wizard.screens import asking, report, themes, walk
-from harbor_wizard.screens.access import AccessScreen
-from harbor_wizard.screens.base import WizardScreen
-from harbor_wizard.screens.dialogs import ConfirmDialog
+from harbor_wizard.screens import themes
 from harbor_wizard.screens.harmless import Harmless
-from harbor_wizard.screens.preflight import PreflightScreen
-from harbor_wizard.screens.preview import PreviewScreen
-from harbor_wizard.screens.report import ReportScreen
-from harbor_wizard.screens.review import ReviewScreen
-from harbor_wizard.screens.run import RunScreen
-from harbor_wizard.screens.running import RunControl
-from harbor_wizard.screens.services import ServicesScreen
 from harbor_wizard.screens.sessions import SessionsScreen
-from harbor_wizard.screens.solution import SolutionScreen
-from harbor_wizard.screens.state import Work
-from harbor_wizard.screens.topology import TopologyScreen
-from harbor_wizard.secrets import SecretValues
-from harbor_wizard.transport.hostkeys import UnknownHost
+
+if TYPE_CHECKING:
+    from harbor_wizard.engine.runner import Outcome
+    from harbor_wizard.plan import Plan
+    from harbor_wizard.screens.running import RunControl
+    from harbor_wizard.screens.state import Work
+    from harbor_wizard.secrets import SecretValues
+    from harbor_wizard.transport.hostkeys import UnknownHost
 
 _SAVE_AFTER = 0.2
 _DRAW_EVERY = 0.1
 _GRACE = 4.0
-
-SCREENS: dict[str, type[WizardScreen]] = {
-    "Solution": SolutionScreen, "Topology": TopologyScreen, "Access": AccessScreen,
-    "Services": ServicesScreen, "Preflight": PreflightScreen, "Review": ReviewScreen,
-    "Preview": PreviewScreen, "Run": RunScreen, "Report": ReportScreen,
-}  # fmt: skip
 
 _SIGNALS = (signal.SIGHUP, signal.SIGTERM)
 
@@ -102,12 +88,35 @@ class WizardApp(App[int]):
         self.set_interval(_DRAW_EVERY, self._follow)
         self._listen_to_signals()
         self.push_screen(SessionsScreen())
+        self.call_after_refresh(self._get_parts)
         if self._open_first is not None:
             self.open_session(self._open_first, self._start)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return what each line that is drawn goes through."""
         return [*super().get_line_filters(), self._harmless]
+
+    @property
+    def _parts(self) -> ModuleType:
+        """The screens of the walk, imported after the first screen was painted."""
+        from harbor_wizard.screens import parts  # noqa: PLC0415
+
+        return parts
+
+    def _get_parts(self) -> None:
+        """Import the rest in the background, so that the next key finds it there."""
+
+        def get() -> None:
+            assert self._parts  # noqa: S101 - imports them
+            with contextlib.suppress(RuntimeError):  # the app has ended meanwhile
+                self.call_from_thread(self._got_parts)
+
+        threading.Thread(target=get, daemon=True, name="imports").start()
+
+    def _got_parts(self) -> None:
+        screen = self.screen
+        if isinstance(screen, SessionsScreen):
+            screen.fill()
 
     def _fatal_error(self) -> None:
         """End after a bug, with a traceback that prints no local variable: one may be a secret."""
@@ -218,7 +227,7 @@ class WizardApp(App[int]):
             self.notify(tr("a run is under way; wait for it, or abort it first"), markup=False)
             return
         try:
-            self.work = Work.open(sessions.find(name))
+            self.work = self._parts.Work.open(sessions.find(name))
         except HarborWizardError as error:
             self.notify(str(error), severity="error", timeout=12, markup=False)
             return
@@ -228,7 +237,7 @@ class WizardApp(App[int]):
         self.control = None
         self.outcome = None
         self._back_to = None
-        self._show(start.capitalize() if start else walk.first_open(self.work))
+        self._show(start.capitalize() if start else self._parts.walk.first_open(self.work))
 
     def save_soon(self) -> None:
         """Save the answers in a moment, once for a burst of keys."""
@@ -240,7 +249,7 @@ class WizardApp(App[int]):
         """Save the answers."""
         if self.work is not None and self.work.unsaved:
             self.work.save()
-            if isinstance(self.screen, WizardScreen):
+            if isinstance(self.screen, self._parts.WizardScreen):
                 self.screen.refresh_frame()
 
     def standing(self) -> str:
@@ -256,7 +265,7 @@ class WizardApp(App[int]):
 
     def _show(self, step: str) -> None:
         self.save_now()
-        made = SCREENS[step]()
+        made = self._parts.SCREENS[step]()
         if isinstance(self.screen, SessionsScreen):
             self.push_screen(made)
         else:
@@ -274,9 +283,9 @@ class WizardApp(App[int]):
             to, self._back_to = self._back_to, None
             self._show(to)
             return
-        at = walk.STEPS.index(step) + 1
-        if at < len(walk.STEPS):
-            self._show(walk.STEPS[at])
+        at = self._parts.walk.STEPS.index(step) + 1
+        if at < len(self._parts.walk.STEPS):
+            self._show(self._parts.walk.STEPS[at])
         else:
             self._to_sessions()
 
@@ -287,10 +296,10 @@ class WizardApp(App[int]):
             self._show(to)
         elif step == "Report":
             self._show("Preview")
-        elif walk.STEPS.index(step) == 0:
+        elif self._parts.walk.STEPS.index(step) == 0:
             self._to_sessions()
         else:
-            self._show(walk.STEPS[walk.STEPS.index(step) - 1])
+            self._show(self._parts.walk.STEPS[self._parts.walk.STEPS.index(step) - 1])
 
     def _to_sessions(self) -> None:
         self.save_now()
@@ -300,12 +309,15 @@ class WizardApp(App[int]):
 
     def accept_host_key(self, unknown: UnknownHost) -> bool:
         """Ask about an unknown host. Called by threads; waits for the answer."""
-        return asking.accept_host_key(self, unknown)
+        return bool(self._parts.asking.accept_host_key(self, unknown))
 
     async def values_for_looking(self, plan: Plan) -> SecretValues | None:
         """Return the secrets that are here, for looks at hosts; None where the operator left."""
         assert self.work is not None  # noqa: S101 - asked by screens of an open session only
-        return await asking.values_for_looking(self, self.work, plan)
+        values: SecretValues | None = await self._parts.asking.values_for_looking(
+            self, self.work, plan
+        )
+        return values
 
     # The run.
 
@@ -334,24 +346,25 @@ class WizardApp(App[int]):
         except HarborWizardError as error:
             self.notify(str(error), severity="error", timeout=12, markup=False)
             return
-        if not rehearsal and not await asking.sure(self, plan):
+        if not rehearsal and not await self._parts.asking.sure(self, plan):
             return
-        values = await asking.values(self, work, plan, rehearsal=rehearsal)
+        values = await self._parts.asking.values(self, work, plan, rehearsal=rehearsal)
         if values is None:
             return
+        runs = self._parts.runs
         connect = (
             runs.rehearsal_connector(work.session, self._speed)
             if rehearsal
             else runs.ssh_connector(work.session, plan.cluster, values, self.accept_host_key)
         )
         self.outcome = None
-        self.control = RunControl(
+        self.control = self._parts.RunControl(
             work.session, plan, values, connect, rehearsal=rehearsal,
             durations=work.durations(rehearsal=rehearsal),
         )  # fmt: skip
         self.control.start()
         work.pass_by("Preview")
-        if isinstance(self.screen, WizardScreen):
+        if isinstance(self.screen, self._parts.WizardScreen):
             self._show("Run")
 
     def _follow(self) -> None:
@@ -362,7 +375,7 @@ class WizardApp(App[int]):
         over = control.over
         control.drain()
         screen = self.screen_stack[-1] if self.screen_stack else None
-        if isinstance(screen, RunScreen):
+        if isinstance(screen, self._parts.RunScreen):
             screen.draw()
         if over and not control.events:
             self._told_end = control
@@ -372,23 +385,23 @@ class WizardApp(App[int]):
         self.outcome = control.outcome
         if self.work is not None:
             self.work.look_back()
-        reason = report.write(control)
+        reason = self._parts.report.write(control)
         if reason:
             self.notify(reason, severity="error", timeout=12, markup=False)
         screen = self.screen
-        if isinstance(screen, ConfirmDialog) and any(
-            isinstance(one, RunScreen) for one in self.screen_stack
+        if isinstance(screen, self._parts.ConfirmDialog) and any(
+            isinstance(one, self._parts.RunScreen) for one in self.screen_stack
         ):
             screen.dismiss(None)
             self.call_later(self._to_report)
-        elif isinstance(screen, RunScreen):
+        elif isinstance(screen, self._parts.RunScreen):
             self._to_report()
-        elif isinstance(screen, WizardScreen):
+        elif isinstance(screen, self._parts.WizardScreen):
             screen.refresh_frame()
             self.notify(tr("the run has ended; the report is behind Run"), markup=False)
 
     def _to_report(self) -> None:
-        if isinstance(self.screen, RunScreen):
+        if isinstance(self.screen, self._parts.RunScreen):
             if self.work is not None:
                 self.work.pass_by("Run")
             self._show("Report")
@@ -406,7 +419,7 @@ class WizardApp(App[int]):
         name = control.session.name
         again = "rehearse" if control.rehearsal else "resume"
         if not await self.push_screen_wait(
-            ConfirmDialog(
+            self._parts.ConfirmDialog(
                 tr("A run is under way. Leave? Short steps are finished; long ones go on on the "
                    "hosts by themselves. Take it up again with:\n  harbor-wizard {command} {name}",
                    command=again, name=name),

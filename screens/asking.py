@@ -15,10 +15,10 @@ from harbor_wizard.preflight import Level
 from harbor_wizard.screens.dialogs import AskDialog, ConfirmDialog, SecretsDialog
 from harbor_wizard.screens.state import Work
 from harbor_wizard.secrets import PASSPHRASE, SecretValues, draw
-from harbor_wizard.transport.hostkeys import UnknownHost
 
 if TYPE_CHECKING:
     from harbor_wizard.screens.app import WizardApp
+    from harbor_wizard.transport.hostkeys import UnknownHost
 
 _TOKENS = ("harbor_token_key", "harbor_token_certificate")
 

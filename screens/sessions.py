@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -14,10 +15,7 @@ from textual.widgets import DataTable, Footer, Static
 from harbor_wizard import session as sessions
 from harbor_wizard.errors import HarborWizardError
 from harbor_wizard.language import mark, tr
-from harbor_wizard.screens.base import KEYS
-from harbor_wizard.screens.dialogs import AskDialog, ConfirmDialog, HelpDialog
 from harbor_wizard.screens.speaking import SpeakingScreen
-from harbor_wizard.screens.state import Work
 from harbor_wizard.screens.widgets import cell
 from harbor_wizard.session import Session
 
@@ -46,6 +44,10 @@ def ago(seconds: float) -> str:
 def row(session: Session) -> tuple[str, ...]:
     """Return a session's row: name, solution, steps, state, last used."""
     used = ago(time.time() - sessions.last_used(session))
+    if "harbor_wizard.screens.state" not in sys.modules:  # the app fills it again then
+        return session.name, "…", "", "", used
+    from harbor_wizard.screens.state import Work  # noqa: PLC0415 - slow to import
+
     try:
         work = Work.open(session)
     except HarborWizardError as error:
@@ -117,8 +119,10 @@ class SessionsScreen(SpeakingScreen[None]):
         empty.display = not self._names
         table.display = bool(self._names)
         empty.update(
-            tr("There is no session yet. A session is one installation of Harbor.\n\n"
-               "Press n to make one, F1 for help, q to leave.")
+            tr(
+                "There is no session yet. A session is one installation of Harbor.\n\n"
+                "Press n to make one, F1 for help, q to leave."
+            )
         )
         if self._names:
             table.focus()
@@ -135,6 +139,7 @@ class SessionsScreen(SpeakingScreen[None]):
 
     def action_new(self) -> None:
         """Ask for a name, and make a session of it."""
+        from harbor_wizard.screens.dialogs import AskDialog  # noqa: PLC0415 - slow to import
 
         def check(name: str) -> str | None:
             if (sessions.sessions_folder() / name).exists() and name:
@@ -156,6 +161,8 @@ class SessionsScreen(SpeakingScreen[None]):
 
     def action_delete(self) -> None:
         """Delete a session, once that was confirmed."""
+        from harbor_wizard.screens.dialogs import ConfirmDialog  # noqa: PLC0415 - slow to import
+
         name = self._chosen
         if name is None:
             return
@@ -176,4 +183,7 @@ class SessionsScreen(SpeakingScreen[None]):
 
     def action_help(self) -> None:
         """Show the help of this screen."""
+        from harbor_wizard.screens.base import KEYS  # noqa: PLC0415 - slow to import
+        from harbor_wizard.screens.dialogs import HelpDialog  # noqa: PLC0415 - slow to import
+
         self.app.push_screen(HelpDialog(tr("Sessions"), f"{tr(HELP)}\n\n{tr(KEYS)}"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -19,11 +19,12 @@ from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from harbor_wizard import questions
 from harbor_wizard.language import mark, tr
-from harbor_wizard.questions import Question
 from harbor_wizard.screens.harmless import UNSEEN, plain
-from harbor_wizard.screens.state import Work
+
+if TYPE_CHECKING:  # slow to import, and the first screen is made of widgets
+    from harbor_wizard.questions import Question
+    from harbor_wizard.screens.state import Work
 
 
 def say(static: Static, content: str | Content) -> None:
@@ -357,6 +358,8 @@ class Form(Vertical):
 
     def check(self, *, only_typed: bool) -> None:
         """Show what is wrong at each field; empty fields only when all is asked for."""
+        from harbor_wizard import questions  # noqa: PLC0415 - slow to import
+
         data, folder = self._work.data, self._work.session.folder
         found = self._work.problems
         for field in self.query(Field):

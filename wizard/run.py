@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harbor_wizard import certificates, keeping
 from harbor_wizard.engine.events import Sink
@@ -27,7 +28,9 @@ from harbor_wizard.secrets import (
 from harbor_wizard.session import Session
 from harbor_wizard.step import Command
 from harbor_wizard.transport.base import Transport
-from harbor_wizard.transport.hostkeys import Accept
+
+if TYPE_CHECKING:  # paramiko is slow to import, and a rehearsal needs none
+    from harbor_wizard.transport.hostkeys import Accept
 
 # Asks the operator for a secret by its name; None where nobody can be asked.
 Ask = Callable[[str], str] | None

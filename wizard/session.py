@@ -13,14 +13,15 @@ import shutil
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harbor_wizard.errors import InputError, SessionError
 from harbor_wizard.files import write_atomically
 from harbor_wizard.language import tr
-from harbor_wizard.model import load
-from harbor_wizard.model.cluster import Cluster
 from harbor_wizard.secrets import Store
+
+if TYPE_CHECKING:
+    from harbor_wizard.model.cluster import Cluster
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]")
 _FORMAT = 1
@@ -81,6 +82,8 @@ class Session:
 
     def answers(self) -> dict[str, Any]:
         """Return the plain data of the cluster file; empty where nothing was saved yet."""
+        from harbor_wizard.model import load  # noqa: PLC0415 - slow to import
+
         return load.read(self.cluster_file) if self.cluster_file.exists() else {}
 
     def save_answers(self, data: dict[str, Any]) -> None:
@@ -93,6 +96,8 @@ class Session:
 
     def cluster(self) -> Cluster:
         """Return the validated cluster. Raises `ClusterError`."""
+        from harbor_wizard.model import load  # noqa: PLC0415 - slow to import
+
         return load.parse(load.read(self.cluster_file), str(self.cluster_file), self.folder)
 
     def local(self, path: str) -> Path:
@@ -183,6 +188,8 @@ def resolve(name_or_file: str) -> Session:
     A cluster file's session has the cluster's name, and gets a copy of the file. Raises
     `ClusterError`, `SessionError` or `InputError`.
     """
+    from harbor_wizard.model import load  # noqa: PLC0415 - slow to import
+
     path = Path(name_or_file).expanduser()
     if _NAME.fullmatch(name_or_file) and not path.exists():
         return find(name_or_file)
