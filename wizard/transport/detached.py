@@ -1,5 +1,7 @@
 """Long steps run on the host as systemd units of their own, so that a lost line hurts nothing.
 
+Where systemd does not run, a session and process group of its own stands for the unit.
+
 The unit's script, output and exit code are files below `/var/lib/harbor-wizard/run`, readable by
 root only. Following is asking for what was printed since; the asking can stop and begin again, by
 another connection or another start of this program.
@@ -19,6 +21,7 @@ from harbor_wizard.transport.base import Call, OnLines, Phase, Result
 from harbor_wizard.transport.lines import Kept, Lines
 
 _ROOT = "/var/lib/harbor-wizard/run"
+_SYSTEMD = "/run/systemd/system"  # is there where systemd runs: sd_booted(3)
 _CHUNK = 192 * 1024
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
 _KEEP_LINES = 400
@@ -46,15 +49,25 @@ class Detached:
 set -eu
 umask 077
 mkdir -p {folder}
-rm -f {folder}/exit {folder}/output
+rm -f {folder}/exit {folder}/output {folder}/group
 cat > {folder}/script
 echo {name} > {folder}/unit
-systemd-run --quiet --collect --unit={name} --property=KillMode=control-group \\
-  --description={quote(f"harbor-wizard: {call.step}")} \\
-  --setenv=HOME=/root --setenv=LC_ALL=C.UTF-8 \\
-  /bin/sh -c 'cd "$1" && umask 022
+body='cd "$1" && umask 022
     /bin/sh ./script </dev/null >output 2>&1; code=$?
-    rm -f script; echo "$code" >exit.new; sync exit.new; mv exit.new exit' harbor-wizard {folder}
+    rm -f script; echo "$code" >exit.new; sync exit.new; mv exit.new exit'
+if [ -d {_SYSTEMD} ]; then
+  systemd-run --quiet --collect --unit={name} --property=KillMode=control-group \\
+    --description={quote(f"harbor-wizard: {call.step}")} \\
+    --setenv=HOME=/root --setenv=LC_ALL=C.UTF-8 /bin/sh -c "$body" harbor-wizard {folder}
+else
+  HOME=/root LC_ALL=C.UTF-8 setsid /bin/sh -c "$body" harbor-wizard {folder} \\
+    </dev/null >/dev/null 2>&1 &
+  group=$! tries=0
+  until kill -s 0 -- "-$group" 2>/dev/null || [ -f {folder}/exit ] || [ $tries = 50 ]; do
+    sleep 0.1; tries=$((tries + 1))
+  done
+  echo "$group $({_BOOT})" > {folder}/group
+fi
 """
         result = self._run(
             Call(call.step, Phase.APPLY, script, call.script.encode(), timeout=60), _nothing
@@ -67,7 +80,10 @@ systemd-run --quiet --collect --unit={name} --property=KillMode=control-group \\
 
     def running(self, unit: str) -> bool:
         """Say whether the unit runs now."""
-        script = f"systemctl is-active --quiet {_name(unit)}\n"
+        script = f"""
+[ -f {_file(unit, "group")} ] || exec systemctl is-active --quiet {_name(unit)}
+{_group_lives(unit)}
+"""
         return self._run(Call(unit, Phase.HOUSEKEEPING, script), _nothing).ok
 
     def follow(self, unit: str, on_lines: OnLines, stop: threading.Event) -> Result:
@@ -113,7 +129,12 @@ systemd-run --quiet --collect --unit={name} --property=KillMode=control-group \\
         # The state is read before the output: an end that is seen has all its output written.
         script = f"""
 state=$(cat {folder}/exit 2>/dev/null) || {{
-  case $(systemctl is-active {_name(unit)}) in
+  if [ -f {folder}/group ]; then
+    lives=$({_group_lives(unit)} && echo active)
+  else
+    lives=$(systemctl is-active {_name(unit)})
+  fi
+  case $lives in
     active|activating|deactivating|reloading) state=running ;;
     *) state=$(cat {folder}/exit 2>/dev/null || echo gone) ;;
   esac
@@ -127,8 +148,43 @@ tail -c +{offset + 1} {folder}/output 2>/dev/null | head -c {_CHUNK} | base64 -w
 
     def end(self, unit: str) -> None:
         """Stop the unit with everything that it started; its folder is left for a look."""
-        script = f"systemctl stop {_name(unit)} 2>/dev/null || true\n"
+        script = f"""
+if [ -f {_file(unit, "group")} ]; then
+  for signal in TERM TERM TERM TERM TERM KILL; do
+    {_group_lives(unit)} || break
+    kill -s $signal -- "-$group" 2>/dev/null
+    sleep 1
+  done
+else
+  systemctl stop {_name(unit)} 2>/dev/null || true
+fi
+"""
         self._run(Call(unit, Phase.HOUSEKEEPING, script, timeout=120), _nothing)
+
+
+# A process group's number may be another's after a reboot.
+_BOOT = "cat /proc/sys/kernel/random/boot_id"
+
+
+def _file(unit: str, name: str) -> str:
+    """Return shell text for a file of a unit."""
+    return quote(f"{_ROOT}/{unit}/{name}")
+
+
+def _group_lives(unit: str) -> str:
+    """Return a shell command: does the process group live that stands for a unit?
+
+    That is how it goes on where there is no systemd; what leaves its group is not found again.
+    """
+    # What has ended and is not yet taken note of by its parent (Z) does not live.
+    living = (
+        """awk -v group="$group" '{ sub(/^.*[)] /, "") } $3 == group && $1 != "Z" { lives = 1 } """
+        """END { exit !lives }' /proc/[0-9]*/stat 2>/dev/null"""
+    )
+    return (
+        f"{{ read -r group boot < {_file(unit, 'group')} && "
+        f'[ "$boot" = "$({_BOOT})" ] && {living}; }}'
+    )
 
 
 def _name(unit: str) -> str:
