@@ -174,7 +174,8 @@ class PreviewScreen(WizardScreen):
         waits = sorted(one for one in step.needs if not one.startswith(f"{step.host}/"))
         why = tr("why: {why}", why=step.why)
         after = "\n" + tr("after: {steps}", steps=", ".join(waits)) if waits else ""
-        self.query_one("#step-why", Static).update(Content(f"{why}{after}"))
+        back = "".join(f"\n{line}" for line in show.taken_back(step))
+        self.query_one("#step-why", Static).update(Content(f"{why}{after}{back}"))
 
     def _label(self, step: Step) -> Text:
         compared = self._compared.get(step.id)

@@ -273,6 +273,87 @@ def apply(
          break_lock=break_lock)  # fmt: skip
 
 
+@app.command(epilog="Example: harbor-wizard undo prod-eu --show")
+def undo(
+    name: Annotated[str, typer.Argument(metavar="SESSION", help="The session's name.")],
+    show: Annotated[
+        bool, typer.Option("--show", help="Only show what would be undone, with the scripts.")
+    ] = False,
+    data: Annotated[
+        bool, typer.Option("--data", help="Remove the data, too: images, databases, logs.")
+    ] = False,
+    confirm: Annotated[
+        str | None,
+        typer.Option("--confirm", metavar="NAME", help="The cluster's name, for --data unasked."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before changing hosts.")] = False,
+    output: Annotated[
+        Literal["lines", "json"], typer.Option("--output", help="What is printed.")
+    ] = "lines",
+    secrets: SecretsOption = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="With the hosts' output.")] = False,
+    break_lock: Annotated[
+        bool, typer.Option("--break-lock", help="Break a dead run's lock on the hosts.")
+    ] = False,
+) -> None:
+    """Take back what a session did, newest first; what it did not make, and data, are left."""
+    from harbor_wizard import run  # noqa: PLC0415
+    from harbor_wizard import session as sessions  # noqa: PLC0415
+    from harbor_wizard import undo as undoing  # noqa: PLC0415
+    from harbor_wizard.engine.runner import Settings  # noqa: PLC0415
+    from harbor_wizard.journal import Journal  # noqa: PLC0415
+    from harbor_wizard.output import JsonPrinter, LinePrinter  # noqa: PLC0415
+
+    as_json = output == "json"
+    if as_json:
+        language.choose("en")  # other programs read it
+    found = sessions.find(name)
+    done = undoing.read(Journal(found.journal_file).records())
+    if show or not done.chosen(data=data):
+        typer.echo(undoing.as_text(done, data=data))
+        if not done.chosen(data=data):
+            typer.echo(tr("nothing is left to undo"))
+        return
+    cluster = found.cluster()
+    made, gone = undoing.make_plan(cluster, done, data=data)
+    if not yes:
+        typer.echo(tr("{name}: {steps} steps on {hosts} hosts will be undone. “harbor-wizard undo "
+                      "{name} --show” shows them all.", name=name, steps=len(made.steps),
+                      hosts=len(made.hosts)))  # fmt: skip
+    _type(tr("Type the session's name to undo it"), name, given=name if yes else None,
+          option="--yes")  # fmt: skip
+    if data:
+        _type(tr("The data will be gone. Type the cluster's name to remove them"), cluster.name,
+              given=confirm, option=f"--confirm {cluster.name}")  # fmt: skip
+    values = undoing.secrets_for(found, made, _given(secrets), _asker())
+    printer = JsonPrinter() if as_json else LinePrinter(verbose=verbose)
+    connect = run.ssh_connector(found, cluster, values, _accept)
+    with undoing.runner(found, done, made, values, connect, printer,
+                        Settings(break_lock=break_lock)) as runner:  # fmt: skip
+        _on_signals(runner.stop)
+        outcome = runner.run()
+        left = runner.left
+    printer.close()
+    if not as_json:
+        typer.echo(undoing.closing(found, made, outcome, left, gone, data=data))
+    raise typer.Exit(outcome.exit_code or int(bool(gone)))
+
+
+def _type(question: str, wanted: str, *, given: str | None, option: str) -> None:
+    """Have a name typed, unless it was given. Raises where it is another one."""
+    from harbor_wizard.errors import InputError  # noqa: PLC0415
+
+    if given is None:
+        if not sys.stdin.isatty():
+            raise InputError(
+                tr("nobody can be asked here; say {option} to change the hosts without asking",
+                   option=option)
+            )  # fmt: skip
+        given = typer.prompt(question)
+    if given != wanted:
+        raise InputError(tr("that is another name; nothing was changed"))
+
+
 @app.command(epilog="Example: harbor-wizard rehearse examples/active-active.yaml")
 def rehearse(
     session: SessionArgument,

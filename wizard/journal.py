@@ -26,7 +26,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Record:
-    """One line: what (`run`, `begun`, `ended`), when, and what is told of it."""
+    """One line: what (`run`, `begun`, `ended`, `undone`, …), when, and what is told of it."""
 
     kind: str
     time: float
@@ -135,13 +135,26 @@ class Summary:
 
 
 def summarise(records: list[Record]) -> Summary:
-    """Return what the records say. A step that was begun and not ended is unknown."""
+    """Return what the records say. A step that was begun and not ended is unknown.
+
+    What was undone is as if it had never been begun.
+    """
     state: dict[str, str] = {}
     durations: dict[str, float] = {}
+    begun: set[str] = set()
     for record in records:
+        if record.kind == "undo":
+            # What was only looked at, or was so already, is not known any more.
+            state = {step: how for step, how in state.items() if step in begun}
         step = record.data.get("step")
         if not isinstance(step, str):
             continue
+        if record.kind == "undone":
+            state.pop(step, None)
+            begun.discard(step)
+            continue
+        if record.kind == "begun":
+            begun.add(step)
         state[step] = "unknown" if record.kind == "begun" else str(record.data.get("state"))
         if record.kind == "ended" and state[step] == "done":
             durations[step] = float(record.data.get("seconds", 0.0))

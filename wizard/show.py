@@ -40,6 +40,7 @@ def as_text(plan: Plan, hosts: Iterable[str]) -> str:
             if waits:
                 lines.append(f"      {tr('after: {steps}', steps=', '.join(waits))}")
             lines += [f"      {line}" for line in _body(step)]
+            lines += [f"      {line}" for line in taken_back(step)]
             lines.append("")
     return "\n".join(lines)
 
@@ -51,6 +52,15 @@ def _body(step: Step) -> list[str]:
     shown = step.apply.masked() if step.apply is not None else step.check.masked()
     mark = "$" if step.apply is not None else "?"
     return [f"{mark} {line}" for line in shown.splitlines() if line]
+
+
+def taken_back(step: Step) -> list[str]:
+    """Return how a step is taken back, or why it is not, in a line; none where it only looks."""
+    if step.undo is not None:
+        return [tr("undone by: {how}", how=step.undone)]
+    if step.undo_data is not None:
+        return [tr("undone with --data only: {how}", how=step.undone)]
+    return [tr("not undone: {why}", why=step.undone)] if step.undone else []
 
 
 def as_data(plan: Plan, hosts: Iterable[str]) -> dict[str, Any]:
@@ -74,6 +84,10 @@ def _step(step: Step) -> dict[str, Any]:
         "check": _action(step.check),
         "apply": _action(step.apply),
         "verify": _action(step.verify),
+        "remember": _action(step.remember),
+        "undo": _action(step.undo),
+        "undo_data": _action(step.undo_data),
+        "undone": step.undone,
     }
 
 
@@ -114,6 +128,8 @@ def as_markdown(plan: Plan, hosts: Iterable[str]) -> str:
                 shown = step.apply.masked() if step.apply else step.check.masked()
                 language = "sh"
             lines += [f"{fence}{language}", shown.rstrip("\n"), fence, ""]
+            for line in taken_back(step):
+                lines += [line, ""]
     return "\n".join(lines)
 
 

@@ -7,6 +7,8 @@ import shlex
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from harbor_wizard import kept
+from harbor_wizard.language import tr
 from harbor_wizard.text import Text
 
 
@@ -74,6 +76,10 @@ class Step:
     `check` exits 0 when it is so already; `apply` makes it so; `verify` (the check, where none
     is given) shows that it is so now. A step without `apply` only looks. `needs` are the ids
     of the steps that have to be done before.
+
+    `remember` is done before `apply`: it writes down on the host what `undo` will put back.
+    `undo_data` takes back what may hold somebody's data. `undone` says in words how the step is
+    taken back, or why it is not. None of these is part of the fingerprint.
     """
 
     id: str
@@ -84,7 +90,10 @@ class Step:
     apply: Command | Upload | None
     verify: Command | None = None
     file: FileView | None = None
+    remember: Command | None = None
     undo: Command | None = None
+    undo_data: Command | None = None
+    undone: str = ""
     wait: float = 0.0
     needs: frozenset[str] = field(default=frozenset())
 
@@ -125,12 +134,13 @@ def script(text: str) -> Text:
 
 def command(host: str, name: str, title: str, why: str, *, check: str, apply: str,
             verify: str | None = None, detached: bool = False, timeout: float = 60.0,
-            wait: float = 0.0, undo: str | None = None,
-            sent: Text | None = None) -> Step:  # fmt: skip
+            wait: float = 0.0, sent: Text | None = None, undone: str = "",
+            remember: str | None = None, undo: str | None = None,
+            undo_data: str | None = None) -> Step:  # fmt: skip
     """Return a step that runs a command.
 
     `name` is `component/step`; `wait` is for how many seconds the verification may take; `sent`
-    is what all its scripts read on standard input, the only way for a secret.
+    is what all its scripts but `undo` read on standard input, the only way for a secret.
     """
     return Step(
         id=f"{host}/{name}",
@@ -140,7 +150,13 @@ def command(host: str, name: str, title: str, why: str, *, check: str, apply: st
         check=Command(script(check), input=sent),
         apply=Command(script(apply), detached=detached, timeout=timeout, input=sent),
         verify=Command(script(verify), input=sent) if verify is not None else None,
-        undo=Command(script(undo)) if undo is not None else None,
+        remember=Command(script(remember), input=sent) if remember is not None else None,
+        undo=Command(script(undo), detached=detached, timeout=max(timeout, 300))
+        if undo is not None else None,
+        # What is detached gets no input.
+        undo_data=Command(script(undo_data), input=sent, detached=sent is None, timeout=300)
+        if undo_data is not None else None,
+        undone=undone,
         wait=wait,
     )
 
@@ -157,11 +173,12 @@ def look(host: str, name: str, title: str, why: str, *, check: str, wait: float 
 
 
 def file(host: str, name: str, path: str, content: Text, why: str, *, mode: int = 0o644,
-         owner: str = "root:root", keep: bool = False) -> Step:  # fmt: skip
+         owner: str = "root:root", keep: bool = False, data: bool = False) -> Step:  # fmt: skip
     """Return a step that writes a file, whole, by rename, with its owner and mode.
 
     `owner` is `user:group`, by name or number. With `keep`, a file that is there with other
-    contents stops the step: it holds what must not be overwritten.
+    contents stops the step: it holds what must not be overwritten. With `data`, the file belongs to
+    somebody's data, and is taken back with them only.
     """
     where, meta = quote(path), f"{owner} {mode:o}"
     same = f"""
@@ -189,6 +206,8 @@ chmod {mode:o} "$new"
 sync "$new"
 mv -fT "$new" {where}
 """
+    reload = "systemctl daemon-reload\n" if path.startswith("/etc/systemd/system/") else ""
+    back = Command(script(kept.restore_file(path) + reload))
     return Step(
         id=f"{host}/{name}",
         host=host,
@@ -196,5 +215,9 @@ mv -fT "$new" {where}
         why=why,
         check=Command(script(same), input=content),
         apply=Command(script(write), input=content),
+        remember=Command(script(kept.remember_file(path)), input=content),
+        undo=None if data else back,
+        undo_data=back if data else None,
+        undone=tr("what was there before is put back, or the file is removed"),
         file=FileView(path, content, mode, owner),
     )

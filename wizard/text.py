@@ -95,6 +95,10 @@ class Text:
         """Write the text out for everyone else."""
         return "".join(part if isinstance(part, str) else part.shown for part in self.parts)
 
+    def marked(self) -> str:
+        """Write the text out with its holes marked, for `Text.of` to read again."""
+        return "".join(part if isinstance(part, str) else str(part) for part in self.parts)
+
     def __str__(self) -> str:
         return self.masked()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harbor_wizard import kept
 from harbor_wizard.components.packages import install
 from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster, Database, Host
@@ -89,6 +90,32 @@ for name in {listed}; do
   fi
 done
 """,  # noqa: S608 - names are words: no quote can be in them
+        remember=f"""{prelude}
+admin() {{ pg {quote(str(database.admin))} postgres "$@"; }}
+""" + kept.once("database", f"""
+  for name in {listed}; do
+    if [ "$(admin -c "SELECT count(*) FROM pg_database WHERE datname = '$name'")" = 0 ]; then
+      echo "$name" >> "$k.new/databases"
+    fi
+  done
+  if [ "$(admin -c {quote(known)})" = 0 ]; then touch "$k.new/role"; fi
+"""),  # noqa: S608 - names are words
+        undo_data=f"""
+if ! command -v psql >/dev/null; then
+  echo {quote(f"psql is not here any more; drop the databases {', '.join(wanted)} and the role "
+              f"{user} at {database.host} as {database.admin}, if they are not wanted")} >&2
+  exit 1
+fi
+{prelude}
+admin() {{ pg {quote(str(database.admin))} postgres "$@" </dev/null; }}
+""" + kept.back("database", f"""
+  if [ -f "$k/databases" ]; then
+    while IFS= read -r name; do admin -c "DROP DATABASE IF EXISTS \\"$name\\""; done \\
+      < "$k/databases"
+  fi
+  if [ -e "$k/role" ]; then admin -c {quote(f'DROP ROLE IF EXISTS "{user}"')}; fi
+"""),
+        undone=tr("the databases and the user that it made are dropped: they are data"),
     )  # fmt: skip
 
 
@@ -116,6 +143,7 @@ client -N -e 'SELECT count(*) FROM registry.project' >/dev/null
 client
 """,
         timeout=300,
+        undone=tr("the tables stay: they are in your database, and hold Harbor's data"),
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harbor_wizard import kept
 from harbor_wizard.components.packages import install
 from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster, Host
@@ -40,4 +41,7 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
         check="systemctl is-enabled --quiet docker\ndocker version --format ok",
         apply="systemctl enable docker\nsystemctl start docker",
         wait=30,
+        remember=kept.remember_unit("docker"),
+        undo=kept.restore_unit("docker"),
+        undone=tr("{unit} is stopped and disabled, if it was so before", unit="docker"),
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harbor_wizard import certificates
+from harbor_wizard import certificates, kept
 from harbor_wizard.components import probe, service
 from harbor_wizard.components.packages import install
 from harbor_wizard.language import tr
@@ -20,6 +20,7 @@ _CONFIG = "/etc/haproxy/haproxy.cfg"
 _CERTIFICATE = "/etc/haproxy/certs/harbor.pem"
 _CA = "/etc/haproxy/certs/ca.pem"
 _SYSCTL = "/etc/sysctl.d/90-harbor-wizard-vip.conf"
+_SETTINGS = ("net.ipv4.ip_nonlocal_bind", "net.ipv6.ip_nonlocal_bind")
 _TEST = f"haproxy -c -q -f {_CONFIG}"
 
 
@@ -144,4 +145,7 @@ def _nonlocal(cluster: Cluster, host: Host) -> Iterator[Step]:
         tr("HAProxy is ready before the address arrives"),
         check="[ \"$(cat /proc/sys/net/ipv4/ip_nonlocal_bind)\" = 1 ]",
         apply=f"sysctl -q -e -p {_SYSCTL}",
+        remember=kept.remember_settings("nonlocal", _SETTINGS),
+        undo=kept.restore_settings("nonlocal", _SETTINGS),
+        undone=tr("the kernel's settings are put back"),
     )  # fmt: skip

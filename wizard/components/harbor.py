@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harbor_wizard import certificates
+from harbor_wizard import certificates, kept
 from harbor_wizard.components import harbor_legacy, probe, storage, trust
 from harbor_wizard.components.docker import COMPOSE, COMPOSE_UNIT
 from harbor_wizard.components.harbor_config import config_path, gcs_key_file, settings
@@ -22,6 +22,9 @@ STATE = "/var/lib/harbor-wizard"
 
 # The user that Harbor's containers run as.
 CONTAINER_USER = "10000:10000"
+
+# Where its containers' logs are, in every harbor.yml and harbor.cfg.
+_LOGS = "/var/log/harbor"
 
 # Where a replica's Harbor listens, behind its guard: on the loopback address only.
 GUARDED_PORT = 8080
@@ -86,6 +89,8 @@ echo "{cluster.installer.sha256}  $part" | sha256sum -c
 mv -f "$part" {quote(where)}
 """,
             detached=True,
+            undo=f"rm -f {quote(where)} {quote(where + '.part')}",
+            undone=tr("the file is removed"),
         )  # fmt: skip
     else:
         yield Step(
@@ -95,6 +100,10 @@ mv -f "$part" {quote(where)}
             why=tr("the images of Harbor are in it; it is sent once, and its checksum is checked"),
             check=Command(script(f"sha256sum {quote(where)}"), timeout=600),
             apply=Upload(str(cluster.installer.file), where, cluster.installer.sha256),
+            undo=Command(script(
+                f"rm -f {quote(where)} {quote(f'{STATE}/upload/{release.installer_name}.part')}"
+            )),
+            undone=tr("the file is removed"),
         )
     yield command(
         host.name, "harbor/unpack", tr("unpack the installer to {folder}", folder=home),
@@ -112,6 +121,13 @@ find {quote(home)} -maxdepth 1 -name 'harbor*.tar.gz' ! -name {release.image_arc
 touch {quote(home)}/.harbor-wizard-unpacked
 """,
         detached=True,
+        remember=kept.remember_folder(home) + kept.remember_data(cluster.data_volume),
+        undo=kept.empty_folder(
+            home, but=_data_below(cluster), stamps=_stamp(home, "unpacked"),
+        ),
+        undo_data=kept.remove_data(cluster.data_volume),
+        undone=tr("the folder is removed, unless there was something in it before; the data "
+                  "volume is data"),
     )  # fmt: skip
     bundled = cluster.used_database is None or host is cluster.services_host
     images = release.images_with(cluster.scanner, bundled=bundled)
@@ -129,6 +145,10 @@ docker load -i {quote(home)}/{release.image_archive}
 touch {_stamp(home, "loaded")}
 """,
         detached=True,
+        remember=kept.remember_images(),
+        undo=f"rm -f {_stamp(home, 'loaded')}\n"
+        + kept.remove_images(f"{home}/{release.image_archive}"),
+        undone=tr("the images that came with it are removed, without force"),
     )  # fmt: skip
 
 
@@ -158,7 +178,7 @@ def shared_secrets(cluster: Cluster, host: Host) -> Iterator[Step]:
     for name, path, hole, why in parts:
         # A key that is there and is another one guards data: it is never overwritten.
         yield file(host.name, f"harbor/{name}", f"{folder}/{path}", Text((hole,)), why,
-                   mode=0o600, owner=CONTAINER_USER, keep=True)  # fmt: skip
+                   mode=0o600, owner=CONTAINER_USER, keep=True, data=True)  # fmt: skip
 
 
 def configure(cluster: Cluster, host: Host) -> Iterator[Step]:
@@ -225,6 +245,8 @@ unset host HARBOR_BUNDLE_DIR || true
 touch {_stamp(home, "prepared")}
 """,
         detached=True,
+        undo=f"rm -f {_stamp(home, 'prepared')}",
+        undone=tr("what it made is removed with the installer's folder"),
     )  # fmt: skip
     yield from _after_prepare(cluster, host)
 
@@ -260,6 +282,7 @@ chmod --reference={where} "$new"
 mv -f "$new" {where}
 rm -f {_stamp(cluster.install_dir, "started")}
 """,
+            undone=tr("what it made is removed with the installer's folder"),
         )  # fmt: skip
     if not release.passes_scheme and cluster.tls.mode is TlsMode.TERMINATE:
         where = quote(f"{config}/nginx/nginx.conf")
@@ -272,6 +295,7 @@ rm -f {_stamp(cluster.install_dir, "started")}
 sed -i 's/{line}/# &/' {where}
 rm -f {_stamp(cluster.install_dir, "started")}
 """,
+            undone=tr("what it made is removed with the installer's folder"),
         )  # fmt: skip
 
 
@@ -304,6 +328,19 @@ touch {_stamp(home, "started")}
 """,
         detached=True,
         wait=120,
+        remember=kept.remember_data(cluster.data_volume) + kept.remember_data(_LOGS),
+        undo=f"""
+rm -f {_stamp(home, "started")}
+if [ -f {quote(home)}/docker-compose.yml ] && command -v docker >/dev/null; then
+  cd {quote(home)}
+  {COMPOSE.strip()}
+  compose{files} rm -sfv
+  compose{files} down --remove-orphans
+fi
+""",
+        undo_data=kept.remove_data(cluster.data_volume) + kept.remove_data(_LOGS),
+        undone=tr("the containers are removed; what they keep on the data volume, and their logs, "
+                  "are data"),
     )  # fmt: skip
     yield look(
         host.name, "harbor/healthy", tr("every part of this node is healthy"),
@@ -330,8 +367,17 @@ systemctl daemon-reload
 systemctl enable harbor
 systemctl start harbor
 """,
+        remember=kept.remember_unit("harbor"),
+        undo=kept.restore_unit("harbor"),
+        undone=tr("{unit} is stopped and disabled, if it was so before", unit="harbor"),
         timeout=300,
     )  # fmt: skip
+
+
+def _data_below(cluster: Cluster) -> str:
+    """Return the entry of the installer's folder that leads to the data volume, if one does."""
+    inside = cluster.data_volume.removeprefix(f"{cluster.install_dir}/")
+    return "" if inside == cluster.data_volume else inside.partition("/")[0]
 
 
 def _stamp(home: str, what: str) -> str:

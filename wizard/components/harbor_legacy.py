@@ -44,4 +44,6 @@ done
 touch {stamp}
 """,
         detached=True,
+        undo=f"rm -f {stamp}",
+        undone=tr("what it made is removed with the installer's folder"),
     )  # fmt: skip

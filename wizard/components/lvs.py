@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harbor_wizard import kept
 from harbor_wizard.components.packages import install
 from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster, Host
@@ -19,6 +20,8 @@ from harbor_wizard.text import Text
 
 _MODULES = "/etc/modules-load.d/harbor-wizard-ipvs.conf"
 _UNIT = "harbor-wizard-vip.service"
+_SETTINGS = tuple(f"net.ipv4.conf.{on}.{what}" for on in ("all", "lo")
+                  for what in ("arp_ignore", "arp_announce"))  # fmt: skip
 _SCRIPT = "/usr/local/lib/harbor-wizard/vip-on-node"
 
 
@@ -46,6 +49,8 @@ def director(cluster: Cluster, host: Host) -> Iterator[Step]:
         tr("keepalived needs it to balance"),
         check="[ -e /proc/net/ip_vs ]",
         apply="modprobe -a ip_vs ip_vs_sh",
+        undo="modprobe -r ip_vs_sh ip_vs || echo 'left: ip_vs is in use, and gone after a boot'",
+        undone=tr("the modules are unloaded, where nothing uses them"),
     )  # fmt: skip
 
 
@@ -74,4 +79,7 @@ systemctl daemon-reload
 systemctl enable {_UNIT}
 systemctl restart {_UNIT}
 """,
+        remember=kept.remember_unit(_UNIT) + kept.remember_settings("vip", _SETTINGS),
+        undo=kept.restore_unit(_UNIT) + kept.restore_settings("vip", _SETTINGS),
+        undone=tr("{unit} is stopped and disabled, if it was so before", unit=_UNIT),
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harbor_wizard import kept
 from harbor_wizard.errors import InputError
 from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster, Host
@@ -17,10 +18,17 @@ export DEBIAN_FRONTEND=noninteractive
 # Another apt may hold the lock (unattended upgrades at the first boot): it is waited for.
 """
 _KEEP = "-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold"
+_EMPTY = f"rmdir {BUNDLES} 2>/dev/null || true"
 _DOCKER_KEYS = {
     "apt": "/etc/apt/keyrings/docker.asc",
     "dnf": "/etc/pki/rpm-gpg/RPM-GPG-KEY-docker",
     "yum": "/etc/pki/rpm-gpg/RPM-GPG-KEY-docker",
+}
+
+_DOCKER_LISTS = {
+    "apt": "/etc/apt/sources.list.d/harbor-wizard-docker.list",
+    "dnf": "/etc/yum.repos.d/harbor-wizard-docker.repo",
+    "yum": "/etc/yum.repos.d/harbor-wizard-docker.repo",
 }
 
 
@@ -43,6 +51,12 @@ def ready(cluster: Cluster, host: Host) -> Iterator[Step]:
             why=tr("this host gets its packages from the bundle, and from nowhere else"),
             check=Command(script(f"sha256sum {quote(archive + ending)}"), timeout=600),
             apply=Upload(f"{local}/{name}.tar{ending}", archive + ending),
+            undo=Command(script(f"""
+rm -f {quote(archive + ending)} {quote(f"{BUNDLES}/upload/{name}.tar{ending}.part")}
+rmdir {BUNDLES}/upload 2>/dev/null || true
+{_EMPTY}
+""")),
+            undone=tr("the file is removed"),
         )
     yield command(
         host.name, "packages/unpack", tr("unpack the packages to {folder}", folder=folder),
@@ -63,6 +77,12 @@ rm -rf {name}
 mv {name}.new {name}
 """,
         detached=True,
+        undo=f"""
+cd /
+rm -rf {folder} {folder}.new {folder}.list {folder}.lists {folder}.repos
+{_EMPTY}
+""",
+        undone=tr("what was unpacked is removed"),
     )  # fmt: skip
 
 
@@ -73,6 +93,7 @@ def install(cluster: Cluster, host: Host, what: str, *, why: str, present: str) 
     """
     platform, source = PLATFORMS[host.platform], cluster.packages.source
     refused = docker_refusal(platform, source) if what == "docker" else ""
+    written: tuple[str, ...] = ()
     if refused:
         raise InputError(f"{host.name}: packages.source: {refused}")
     if source == "bundle":
@@ -86,13 +107,17 @@ def install(cluster: Cluster, host: Host, what: str, *, why: str, present: str) 
             title = tr("install {packages} from Docker's repository", packages=names)
             address = (cluster.packages.mirror or DOCKER_URL).rstrip("/")
             apply = _docker_repository(platform, address) + _install(platform, names)
+            written = (_DOCKER_KEYS[platform.manager], _DOCKER_LISTS[platform.manager])
         else:
             extra = platform.extra.get(what)
             release = _install(platform, "epel-release") if extra == "EPEL" else ""
             apply = release + _install(platform, names)
     return command(
         host.name, f"{what}/package", title, why,
-        check=present, apply=apply, detached=True,
+        check=present, apply=apply + kept.brought_packages(platform.manager, what), detached=True,
+        remember=kept.remember_packages(platform.manager, what, written),
+        undo=kept.restore_packages(platform.manager, what, written),
+        undone=tr("exactly the packages that came with it are removed"),
     )  # fmt: skip
 
 
@@ -167,7 +192,7 @@ fi
 """
         line = f"deb [signed-by={key}] {address}/{repository.path} {repository.suite} stable"
         listed = f"""
-printf '%s\\n' {quote(line)} > /etc/apt/sources.list.d/harbor-wizard-docker.list
+printf '%s\\n' {quote(line)} > {_DOCKER_LISTS["apt"]}
 """
     else:
         tools = f"""
@@ -176,7 +201,7 @@ if ! command -v curl >/dev/null || ! command -v gpg >/dev/null; then
 fi
 """
         listed = f"""
-cat > /etc/yum.repos.d/harbor-wizard-docker.repo <<'END'
+cat > {_DOCKER_LISTS[platform.manager]} <<'END'
 [harbor-wizard-docker]
 name=Docker
 baseurl={address}/{repository.path}

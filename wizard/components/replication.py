@@ -173,6 +173,7 @@ if [ -z "$robot" ]; then
 fi
 api PATCH "/robots/${{robot%% *}}" "$(printf '%s' "$robot_secret" | jq -Rs '{{secret: .}}')"
 """,
+        undone=tr("it stays in Harbor's own database, which goes with the data volume"),
     )  # fmt: skip
 
 
@@ -214,6 +215,7 @@ else
 fi
 """,
         wait=30,
+        undone=tr("it stays in Harbor's own database, which goes with the data volume"),
     )  # fmt: skip
     yield from _policy(cluster, wire)
     yield _first(cluster, wire)
@@ -265,6 +267,7 @@ else
   api PUT "/replication/policies/$policy_id" "$body"
 fi
 """,
+        undone=tr("it stays in Harbor's own database, which goes with the data volume"),
     )  # fmt: skip
 
 
@@ -310,4 +313,5 @@ while :; do
 done
 """,
         timeout=_LONGEST,
+        undone=tr("it stays in Harbor's own database, which goes with the data volume"),
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harbor_wizard import kept
 from harbor_wizard.language import tr
 from harbor_wizard.step import Step, command
 
@@ -40,4 +41,7 @@ mkdir -p /var/lib/harbor-wizard
 touch {stamp}
 """,
         wait=15,
+        remember=kept.remember_unit(unit),
+        undo=f"{kept.restore_unit(unit, files)}rm -f {stamp}",
+        undone=tr("{unit} is stopped and disabled, if it was so before", unit=unit),
     )  # fmt: skip

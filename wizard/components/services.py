@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harbor_wizard import kept
 from harbor_wizard.components.docker import COMPOSE, COMPOSE_UNIT
 from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster, Host
@@ -76,6 +77,19 @@ compose up -d --force-recreate
 touch {stamp}
 """,
         detached=True,
+        remember=kept.remember_data(cluster.data_volume) + kept.remember_unit(UNIT),
+        undo=f"""
+rm -f {stamp}
+{kept.restore_unit(UNIT)}
+if [ -f {HOME}/docker-compose.yml ] && command -v docker >/dev/null; then
+  cd {HOME}
+  {COMPOSE.strip()}
+  compose rm -sfv
+  compose down
+fi
+""",
+        undo_data=kept.remove_data(cluster.data_volume),
+        undone=tr("the containers are removed; what they keep on the data volume is data"),
     )  # fmt: skip
     database_port, redis_port = cluster.database_port, redis.port
     for port, title in (

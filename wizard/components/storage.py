@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from harbor_wizard import kept
 from harbor_wizard.components.packages import install
 from harbor_wizard.language import mark, tr
 from harbor_wizard.model.cluster import Cluster, FilesystemStorage, Host, NfsStorage
@@ -108,6 +109,10 @@ systemctl daemon-reload
 systemctl enable {quote(unit)}
 systemctl start {quote(unit)}
 """,
+        remember=kept.remember_data(cluster.data_volume) + kept.remember_folder(where)
+        + kept.remember_unit(unit),
+        undo=kept.unused(where) + kept.restore_unit(unit) + kept.restore_folder(where),
+        undone=tr("it is unmounted; what is in it stays, for it is the site's"),
     )  # fmt: skip
     yield command(
         host.name, f"storage/owner{word}",
@@ -115,4 +120,7 @@ systemctl start {quote(unit)}
         tr("they run as user 10000; only the folder itself is changed, nothing below it"),
         check=f"[ \"$(stat -c '%u:%g' {quote(where)})\" = 10000:10000 ]",
         apply=f"chown 10000:10000 {quote(where)}",
+        remember=kept.remember_owner(where),
+        undo=kept.restore_owner(where),
+        undone=tr("its owner before is put back"),
     )  # fmt: skip

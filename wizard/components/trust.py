@@ -143,4 +143,6 @@ mv -T {new} {INTERNAL}
 rm -rf {old}
 """,
         detached=True,
+        undo=f"rm -rf {INTERNAL} {new} {old}",
+        undone=tr("the certificates are removed"),
     )  # fmt: skip

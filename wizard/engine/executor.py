@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harbor_wizard.engine.events import State
 from harbor_wizard.errors import InputError, Interrupted, PreflightFailed, StepFailed
@@ -66,7 +67,9 @@ class Executor:
         if self._stop.is_set():
             raise Interrupted(tr("{host}: stopped before {step}", host=step.host, step=step.id))
         with self._write:
-            self._journal.write("begun", step=step.id, inputs=step.fingerprint)
+            self._journal.write("begun", step=step.id, inputs=step.fingerprint,
+                                **undo_record(step))  # fmt: skip
+        self._remember(step, transport)
         self._report.state(step, State.RUNNING)
         self._apply(step, transport)
         self._report.state(step, State.VERIFYING)
@@ -79,7 +82,17 @@ class Executor:
         seconds = round(time.monotonic() - begun, 3)
         with self._write:
             self._journal.write("ended", step=step.id, state=state.value, seconds=seconds,
-                                inputs=step.fingerprint)  # fmt: skip
+                                inputs=step.fingerprint, needs=sorted(step.needs))  # fmt: skip
+
+    def _remember(self, step: Step, transport: Transport) -> None:
+        """Have the host keep what is there before the step changes it."""
+        if step.remember is None:
+            return
+        call = self._call(step, step.remember, Phase.HOUSEKEEPING)
+        result = transport.run(call, _nothing)
+        if not result.ok:
+            said = tr("what is there before could not be kept, so nothing was changed")
+            raise StepFailed(f"{step.host}: {step.title}: {said}{tail(result.err)}")
 
     def _attach(self, step: Step, transport: Transport) -> None:
         """Where an earlier run left this step's unit running, see it through to its end."""
@@ -116,7 +129,7 @@ class Executor:
         error = PreflightFailed if step.component == "preflight" else StepFailed
         waited = tr(" after {seconds} s", seconds=f"{step.wait:.0f}") if step.wait else ""
         what = tr("not so") if step.apply is None else tr("applied, but not seen to be so")
-        raise error(f"{step.host}: {step.title}: {what}{waited}{_tail(said)}")
+        raise error(f"{step.host}: {step.title}: {what}{waited}{tail(said)}")
 
     def _apply(self, step: Step, transport: Transport) -> None:
         if isinstance(step.apply, Upload):
@@ -135,7 +148,7 @@ class Executor:
         if not result.ok:
             said = "\n".join(part for part in (result.out, result.err) if part.strip())
             ended = tr("exit code {number}", number=result.exit)
-            raise StepFailed(f"{step.host}: {step.title}: {ended}{_tail(said)}")
+            raise StepFailed(f"{step.host}: {step.title}: {ended}{tail(said)}")
 
     def _sum(self, upload: Upload) -> str:
         """Return the local file's SHA-256, computed once. Raises `InputError` if not as said."""
@@ -164,7 +177,29 @@ class Executor:
         return found
 
 
-def _tail(said: str, lines: int = 6) -> str:
+def undo_record(step: Step) -> dict[str, Any]:
+    """Return what the journal keeps of a step, so that it can be undone without the plan.
+
+    Of what is sent as input there are only the names of secrets, as marks.
+    """
+    return {
+        "host": step.host, "title": step.title, "needs": sorted(step.needs),
+        "undo": _kept(step.undo), "undo_data": _kept(step.undo_data), "undone": step.undone,
+    }  # fmt: skip
+
+
+def _kept(command: Command | None) -> dict[str, Any] | None:
+    if command is None:
+        return None
+    return {
+        "script": command.script.marked(), "detached": command.detached,
+        "input": command.input.marked() if command.input is not None else None,
+        "timeout": command.timeout,
+    }  # fmt: skip
+
+
+def tail(said: str, lines: int = 6) -> str:
+    """Return the last lines that a host said, to stand below a sentence."""
     last = [line for line in said.splitlines() if line.strip()][-lines:]
     return ":\n  " + "\n  ".join(last) if last else ""
 

@@ -94,6 +94,9 @@ class Outcome:
 class Runner:
     """One run of a plan."""
 
+    _kind = "run"
+    _executor_type: type[Executor] = Executor
+
     def __init__(
         self, plan: Plan, session: str, values: Values, masker: Masker, connect: Connect,
         journal: Journal, logs: Path, locate: Callable[[str], Path], sink: Sink,
@@ -121,7 +124,7 @@ class Runner:
         self._telling = threading.Lock()
         self._printing = threading.Lock()
         self._complained: set[str] = set()
-        self._executor = Executor(
+        self._executor = self._executor_type(
             plan.cluster.name, values, journal, threading.Lock(), locate, self._stop,
             Reporter(self._set_state, self._lines, self._progress),
         )  # fmt: skip
@@ -159,15 +162,14 @@ class Runner:
     def run(self) -> Outcome:
         """Run until all is done, or nothing more can be."""
         begun = time.monotonic()
-        self._journal.write("run", rehearsal=self._settings.rehearsal, steps=len(self._states))
+        self._journal.write(self._kind, rehearsal=self._settings.rehearsal, steps=len(self._states))
         self._tell(RunStarted(time.time(), self._plan.cluster.name, len(self._states),
                               self._settings.rehearsal))  # fmt: skip
         with contextlib.ExitStack() as open_files:
             for host in self._plan.hosts:
                 log = HostLog(self._logs / f"{host.name}.log")
                 self._logs_of[host.name] = open_files.enter_context(contextlib.closing(log))
-                log.write("-", [tr("— a rehearsal begins —") if self._settings.rehearsal
-                                else tr("— a run begins —")])  # fmt: skip
+                log.write("-", [self._begins()])
             self._work_all()
         outcome = self._outcome
         outcome.seconds = time.monotonic() - begun
@@ -177,6 +179,11 @@ class Runner:
                             tuple(outcome.failed), len(outcome.left), outcome.seconds,
                             outcome.interrupted))  # fmt: skip
         return outcome
+
+    def _begins(self) -> str:
+        if self._settings.rehearsal:
+            return tr("— a rehearsal begins —")
+        return tr("— a run begins —")
 
     def _work_all(self) -> None:
         workers = [
