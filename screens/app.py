@@ -15,12 +15,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.segment import Segments
-from rich.traceback import Traceback
 from textual import constants
 from textual import work as in_worker
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.command import CommandPalette
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.timer import Timer
@@ -120,6 +118,8 @@ class WizardApp(App[int]):
 
     def _fatal_error(self) -> None:
         """End after a bug, with a traceback that prints no local variable: one may be a secret."""
+        from rich.traceback import Traceback  # noqa: PLC0415 - slow to import, seldom needed
+
         self.bell()
         traceback = Traceback(show_locals=False, width=None)
         self._exit_renderables.append(
@@ -161,6 +161,8 @@ class WizardApp(App[int]):
 
     def action_command_palette(self) -> None:
         """Show all commands."""
+        from textual.command import CommandPalette  # noqa: PLC0415 - slow to import
+
         if not any(isinstance(one, CommandPalette) for one in self.screen_stack):
             self.push_screen(CommandPalette(
                 placeholder=tr("Look for a command…"), id="--command-palette"

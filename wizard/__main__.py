@@ -1,5 +1,5 @@
 """`python -m harbor_wizard`."""
 
-from harbor_wizard.cli import main
+from harbor_wizard.start import main
 
 main()

@@ -5,7 +5,6 @@ Heavy modules are imported where they are used, so that `--help` is there at onc
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +16,7 @@ import typer
 from harbor_wizard import bundle_cli, language, secrets_cli
 from harbor_wizard.errors import HarborWizardError, Interrupted, PreflightFailed
 from harbor_wizard.language import tr, trn
+from harbor_wizard.start import shows_screens
 
 _EPILOG = (
     "Exit codes: 0 done, 1 a step failed, 2 the input is wrong, 3 a preflight check failed, "
@@ -40,7 +40,7 @@ SecretsOption = Annotated[
     typer.Option("--secrets", help="A YAML file of mode 0600 with secrets, and “passphrase”."),
 ]
 
-# Taken once, and out of our own environment, so that nothing that we start inherits them.
+# Taken out of our own environment by `start`.
 _from_environment: dict[str, str] = {}
 
 
@@ -63,19 +63,13 @@ def _main(
     ] = None,
 ) -> None:
     if context.invoked_subcommand is None:
-        if _shows_screens():
+        if shows_screens():
             _full_screen(None)
         _ask_plainly(None)
 
 
-def _shows_screens() -> bool:
-    """Say whether a full screen can be shown here; it is drawn on standard error."""
-    shown = sys.stdout.isatty() and sys.stderr.isatty()
-    return shown and sys.stdin.isatty() and os.environ.get("TERM") != "dumb"
-
-
 def _full_screen(name: str | None, start: str | None = None) -> None:
-    if not _shows_screens():
+    if not shows_screens():
         raise _needs_terminal()
     from harbor_wizard.screens.app import run  # noqa: PLC0415
 
@@ -109,7 +103,7 @@ def new(
     """Make a session and answer its questions."""
     from harbor_wizard import session as sessions  # noqa: PLC0415
 
-    if plain or not _shows_screens():
+    if plain or not shows_screens():
         _ask_plainly(name)
         return
     if name is not None:
@@ -571,24 +565,10 @@ def _speak(command: Any) -> None:
         setattr(holder, which, tr(text))
 
 
-def main() -> None:
-    """Run the command line; every error of ours becomes a sentence and an exit code."""
-    from harbor_wizard.secrets import scrub_environment  # noqa: PLC0415
-
-    _from_environment.update(scrub_environment())
-    try:
-        _take_language()
-        command = typer.main.get_command(app)
-        _speak(command)
-        command(standalone_mode=True)
-    except HarborWizardError as error:
-        for line in str(error).splitlines():
-            typer.echo(f"harbor-wizard: {line}", err=True)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("\n" + tr("stopped; go on with: harbor-wizard resume"), err=True)
-        sys.exit(Interrupted.exit_code)
-    except BrokenPipeError:
-        # The reader of our output went away (`| head`): that is not an error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+def run(given: Mapping[str, str]) -> None:
+    """Run the command that the arguments name. `given` are secrets of the environment."""
+    _from_environment.update(given)
+    _take_language()
+    command = typer.main.get_command(app)
+    _speak(command)
+    command(standalone_mode=True)

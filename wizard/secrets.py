@@ -16,8 +16,6 @@ import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-import yaml
-
 from harbor_wizard.errors import InputError, SecretsError
 from harbor_wizard.files import write_atomically
 from harbor_wizard.language import tr, trn
@@ -219,6 +217,8 @@ def scrub_environment() -> dict[str, str]:
 
 def from_file(path: Path) -> dict[str, str]:
     """Read a secrets file. Raises `SecretsError` where others can read it or it is malformed."""
+    import yaml  # noqa: PLC0415 - seldom needed, and the first screen waits for imports
+
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
@@ -272,6 +272,7 @@ class Store:
     def read(self, passphrase: str) -> dict[str, str]:
         """Return what was kept. Raises `SecretsError` on a wrong passphrase."""
         import pyrage  # noqa: PLC0415 - only where secrets are opened
+        import yaml  # noqa: PLC0415
 
         try:
             plain = pyrage.passphrase.decrypt(self.path.read_bytes(), passphrase)
@@ -286,6 +287,7 @@ class Store:
     def write(self, values: Mapping[str, str], passphrase: str) -> None:
         """Keep values, encrypted."""
         import pyrage  # noqa: PLC0415
+        import yaml  # noqa: PLC0415
 
         plain = yaml.safe_dump(dict(values), allow_unicode=True).encode()
         write_atomically(self.path, pyrage.passphrase.encrypt(plain, passphrase), mode=0o600)
