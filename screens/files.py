@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -27,8 +28,10 @@ class FileDialog(Dialog[str | None]):
     def __init__(self, folder: Path, present: str = "") -> None:
         super().__init__()
         self._folder = folder
-        start = (folder / Path(present).expanduser()).parent if present else folder
-        self._start = start if start.is_dir() else folder
+        self._start = folder
+        with suppress(OSError, RuntimeError):  # no system takes a path that is too long, or ~nobody
+            start = (folder / Path(present).expanduser()).parent if present else folder
+            self._start = start if start.is_dir() else folder
 
     def compose(self) -> ComposeResult:
         """Lay it out."""

@@ -142,7 +142,7 @@ class SessionsScreen(SpeakingScreen[None]):
         from harbor_wizard.screens.dialogs import AskDialog  # noqa: PLC0415 - slow to import
 
         def check(name: str) -> str | None:
-            if (sessions.sessions_folder() / name).exists() and name:
+            if name in [one.name for one in sessions.all_sessions()]:
                 return tr("there is a session of that name already")
             try:
                 sessions.create(name, Path.cwd())
