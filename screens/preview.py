@@ -17,6 +17,7 @@ from textual.widgets import Button, Static, TextArea, Tree
 from textual.widgets.tree import TreeNode
 
 from harbor_wizard import run, show
+from harbor_wizard.changes import Changes, changes
 from harbor_wizard.compare import Compared, Standing, compare, difference
 from harbor_wizard.errors import HarborWizardError
 from harbor_wizard.files import write_atomically
@@ -70,7 +71,8 @@ class PreviewScreen(WizardScreen):
         "the right is exactly what is sent, with secrets as bullets, and why the step is there. "
         "Each step looks first whether it is so already, and is left out then.\n"
         "c compares all of it with the hosts as they are now, and changes nothing there: = is so "
-        "already, + is created, ~ is changed, with the difference on the right.\n"
+        "already, + is created, ~ is changed, with the difference on the right. * is a step that "
+        "is new, or is another one than was done before.\n"
         "r rehearses all of it with simulated hosts: nothing is touched. Ctrl+N runs it, after "
         "the cluster's name was typed. / finds, f finds the next one, e writes the plan to a file "
         "in the session's folder, n shows what to know of the cluster. Tab goes to the text, "
@@ -93,6 +95,7 @@ class PreviewScreen(WizardScreen):
         self._branches: dict[str, TreeNode[Step]] = {}
         self._compared: dict[str, Compared] = {}
         self._asking: set[str] = set()
+        self._since = Changes()
 
     def _plan(self) -> Plan | None:
         try:
@@ -124,6 +127,7 @@ class PreviewScreen(WizardScreen):
         plan = self._plan()
         if plan is None:
             return
+        self._since = changes(plan, self.work.summary)
         tree: Tree[Step] = self.query_one("#steps", Tree)
         for host in plan.hosts:
             branch = tree.root.add(cell(f"{host.name} {host.address}"), expand=True)
@@ -145,7 +149,7 @@ class PreviewScreen(WizardScreen):
             hint = tr("r rehearses it: no host is touched")
             if self._asking:
                 hint = tr("comparing with {hosts}…", hosts=", ".join(sorted(self._asking)))
-            known = len(notes(plan.cluster))
+            known = len(self._to_know(plan))
             more = "\n" + tr("n shows {number} to know", number=known) if known else ""
             say(self.query_one("#reason", Static), f"{hint}{more}")
 
@@ -163,6 +167,10 @@ class PreviewScreen(WizardScreen):
     def _show_step(self, step: Step) -> None:
         compared = self._compared.get(step.id)
         words = [headline(step)]
+        if step.id in self._since.changed:
+            words.append(tr("another one than was done: will be done again"))
+        elif step.id in self._since.new:
+            words.append(tr("new since the last run"))
         text = shown(step)
         if compared is not None:
             words.append(tr(STANDINGS[compared.standing]) + (
@@ -181,7 +189,8 @@ class PreviewScreen(WizardScreen):
         compared = self._compared.get(step.id)
         symbol = str(compared.standing if compared is not None else step.kind)
         name = step.file.path.rpartition("/")[2] if step.file else step.title
-        return cell(f"{symbol} {name}")
+        since = "*" if step.id in (*self._since.changed, *self._since.new) else ""
+        return cell(f"{symbol}{since} {name}")
 
     class HostCompared(Message):
         """A host was compared with the plan; `error` says why it could not be, or not wholly."""
@@ -253,11 +262,14 @@ class PreviewScreen(WizardScreen):
         if self.closed() is None:
             self.wizard.begin(rehearsal=True)
 
+    def _to_know(self, plan: Plan) -> tuple[str, ...]:
+        return (*self._since.told(), *notes(plan.cluster))
+
     def action_notes(self) -> None:
         """Show what to know of the cluster."""
         plan = self._plan()
         if plan is not None:
-            said = "\n".join(f"! {one}" for one in notes(plan.cluster))
+            said = "\n".join(f"! {one}" for one in self._to_know(plan))
             said = said or tr("There is nothing to know of it.")
             self.app.push_screen(HelpDialog(tr("To know"), said))
 

@@ -178,7 +178,7 @@ def plan(
     if format == "json":
         language.choose("en")  # other programs read it
     found, made = _planned(session)
-    _tell(found, made.cluster)
+    _tell(found, made)
     names = {one.name for one in made.hosts}
     if host is not None:
         if host not in names:
@@ -201,12 +201,17 @@ def _planned(name: str) -> tuple[Any, Any]:
     return found, make_plan(found.cluster())
 
 
-def _tell(found: Any, cluster: Any) -> None:
+def _tell(found: Any, made: Any) -> None:
     """Say on standard error what is worth knowing before anything is done."""
     from harbor_wizard import run  # noqa: PLC0415
+    from harbor_wizard.changes import changes  # noqa: PLC0415
+    from harbor_wizard.journal import Journal, summarise  # noqa: PLC0415
     from harbor_wizard.notes import notes  # noqa: PLC0415
 
-    for line in (*run.precheck(found, cluster), *notes(cluster)):
+    cluster = made.cluster
+    since = changes(made, summarise(Journal(found.journal_file).records())).told()
+
+    for line in (*since, *run.precheck(found, cluster), *notes(cluster)):
         typer.echo(f"! {line}", err=True)
 
 
@@ -374,7 +379,7 @@ def _run(
     if output == "json":
         language.choose("en")  # other programs read it
     found, made = _planned(name)
-    _tell(found, made.cluster)
+    _tell(found, made)
     mark = "REHEARSAL" if rehearsal else ""
     if not rehearsal:
         _confirm(made.cluster.name, show.counts(made), yes=yes)

@@ -13,7 +13,7 @@ import os
 import time
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -126,12 +126,18 @@ def _parse(line: bytes) -> Record | None:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a journal tells of a session: for lists, and for the time that a run may take."""
+    """What a journal tells of a session: for lists, and for the time that a run may take.
+
+    `inputs` are the fingerprints that steps had when they were done; `whole` says whether a run of
+    all steps of its plan was seen to its end.
+    """
 
     done: frozenset[str]
     unknown: frozenset[str]
     failed: frozenset[str]
     durations: dict[str, float]
+    inputs: dict[str, str] = field(default_factory=dict)
+    whole: bool = False
 
 
 def summarise(records: list[Record]) -> Summary:
@@ -142,7 +148,11 @@ def summarise(records: list[Record]) -> Summary:
     state: dict[str, str] = {}
     durations: dict[str, float] = {}
     begun: set[str] = set()
+    inputs: dict[str, str] = {}
+    wanted, whole = 0, False
     for record in records:
+        if record.kind == "run":
+            wanted = int(record.data.get("steps") or 0)
         if record.kind == "undo":
             # What was only looked at, or was so already, is not known any more.
             state = {step: how for step, how in state.items() if step in begun}
@@ -158,9 +168,15 @@ def summarise(records: list[Record]) -> Summary:
         state[step] = "unknown" if record.kind == "begun" else str(record.data.get("state"))
         if record.kind == "ended" and state[step] == "done":
             durations[step] = float(record.data.get("seconds", 0.0))
+        if record.kind == "ended":
+            inputs[step] = str(record.data.get("inputs", ""))
+            ended = sum(how in ("done", "already so") for how in state.values())
+            whole = whole or (bool(wanted) and ended >= wanted)
     return Summary(
         done=frozenset(s for s, how in state.items() if how in ("done", "already so")),
         unknown=frozenset(s for s, how in state.items() if how == "unknown"),
         failed=frozenset(s for s, how in state.items() if how == "failed"),
         durations=durations,
+        inputs=inputs,
+        whole=whole,
     )
