@@ -156,7 +156,9 @@ class UndoRunner(Runner):
         units = f"/var/lib/harbor-wizard/run/harbor-wizard-{self._plan.cluster.name}-*"
         script = f"""
 for one in {units}; do
-  if [ -d "$one" ] && ! systemctl is-active --quiet "$(cat "$one/unit").service"; then
+  [ -d "$one" ] || continue
+  if [ -f "$one/exit" ] || {{ [ ! -f "$one/group" ] &&
+    ! systemctl is-active --quiet "$(cat "$one/unit").service"; }}; then
     rm -rf "$one"
   fi
 done
