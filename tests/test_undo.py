@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -338,14 +337,14 @@ esac
 
 
 @pytest.fixture
-def packages(world: World) -> Iterator[Path]:
+def packages(world: World) -> Path:
     state, log, folder = world.place("packages"), world.place("apt.log"), world.place("bin")
     folder.mkdir()
     state.write_text("bash\ncoreutils\n")
     for name, text in (("dpkg-query", DPKG), ("apt-get", APT)):
         (folder / name).write_text(text.format(state=state, log=log, needed=""))
         (folder / name).chmod(0o755)
-    yield state
+    return state
 
 
 def installing(state: Path, *names: str) -> Step:

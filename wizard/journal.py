@@ -156,11 +156,14 @@ def summarise(records: list[Record]) -> Summary:
         if record.kind == "undo":
             # What was only looked at, or was so already, is not known any more.
             state = {step: how for step, how in state.items() if step in begun}
+            inputs = {step: one for step, one in inputs.items() if step in begun}
+            whole = False
         step = record.data.get("step")
         if not isinstance(step, str):
             continue
         if record.kind == "undone":
             state.pop(step, None)
+            inputs.pop(step, None)
             begun.discard(step)
             continue
         if record.kind == "begun":

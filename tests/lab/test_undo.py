@@ -97,7 +97,7 @@ def test_undo_brings_hosts_back_to_what_they_were_but_for_their_data(
         # What is needed to remove the data later.
         if "/var/lib/harbor-wizard" not in line or not line.startswith("harbor-")
     ]  # fmt: skip
-    assert left == []
+    assert left == [], "\n".join(left)
     assert lb.run(["cat", "/etc/haproxy/haproxy.cfg"]) == OWN
     for name in ("harbor-1", "harbor-2"):
         host = operator.lab.hosts[name]
@@ -122,7 +122,8 @@ def test_data_are_removed_only_with_the_clusters_name(
         assert refused.returncode == 2, refused.stdout + refused.stderr
     assert operator.lab.hosts["harbor-1"].run(["ls", "/data/secret/keys/secretkey"])
     undo(operator, "--data", "--confirm", SESSION)
-    assert differences(kept["before"], state(operator)) == []
+    still = differences(kept["before"], state(operator))
+    assert still == [], "\n".join(still)
     for name in ("harbor-1", "harbor-2"):
         assert "gone" in operator.lab.hosts[name].run(["sh", "-c", "ls -d /data /var/log/harbor 2>&1 || echo gone"])
 
