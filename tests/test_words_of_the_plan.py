@@ -37,7 +37,7 @@ def planned(path: Path, code: str) -> Plan:
 def texts(step: Step) -> list[object]:
     """All that goes to a host and all that is shown of it, with the holes for secrets."""
     found: list[object] = [step.file]
-    for command in (step.check, step.apply, step.verify, step.undo):
+    for command in (step.check, step.apply, step.verify, step.remember, step.undo, step.undo_data):
         if command is None:
             continue
         found.append(command.masked())
@@ -58,9 +58,9 @@ def test_only_the_words_of_a_plan_are_translated(path: Path) -> None:
         assert other.fingerprint == one.fingerprint, one.id
         assert texts(other) == texts(one), one.id
         # Whatever else a step has, or will have.
-        assert dataclasses.replace(other, title="", why="") == dataclasses.replace(
-            one, title="", why=""
-        ), one.id
+        words = {"title": "", "why": "", "undone": ""}
+        assert dataclasses.replace(other, **words) == dataclasses.replace(one, **words), one.id
+        assert is_chinese(other.undone) is bool(one.undone), one.id
         assert other.why != one.why, one.id
         assert is_chinese(other.why), one.id
         if (one.file is not None and one.title == one.file.path) or one.title.startswith(COMMANDS):
