@@ -333,9 +333,15 @@ _DOCKER_REST = f"""
   done
   if [ ! -e "$k/docker0" ]; then ip link delete docker0 2>/dev/null || true; fi
   if [ -s "$k/forward" ]; then cat "$k/forward" > {_setting(_FORWARD)}; fi
-  if ! grep -qx /etc/docker "$k/etc"; then rmdir /etc/docker 2>/dev/null || true; fi
   echo 'left: rules of the firewall that Docker made are gone after the next boot'
 """
+
+# What programs write into /etc by themselves, as they run; the packages do not know of it.
+_TRACES = {
+    "docker": ("/etc/docker/key.json", "/etc/docker", "/etc/cni/net.d", "/etc/cni"),
+    "keepalived": ("/etc/iproute2/rt_addrprotos.d/keepalived.conf",
+                   "/etc/iproute2/rt_addrprotos.d", "/etc/iproute2"),
+}  # fmt: skip
 
 _APT = "apt-get -o DPkg::Lock::Timeout=300"
 
@@ -385,6 +391,10 @@ def restore_packages(manager: str, what: str, files: Iterable[str] = ()) -> str:
       if [ ! -e "$f" ] && [ ! -L "$f" ]; then tar -C / -xpf "$k/etc.tar" "${{f#/}}"; fi
       if [ -e "$f.rpmsave" ] && ! grep -qxF -e "$f.rpmsave" "$k/etc"; then rm -f "$f.rpmsave"; fi
     done < "$k/files"
+    for f in {" ".join(_TRACES.get(what, ()))}; do
+      if grep -qxF -e "$f" "$k/etc"; then continue; fi
+      if [ -d "$f" ]; then rmdir "$f" 2>/dev/null || true; else rm -f "$f"; fi
+    done
 {_DOCKER_REST if is_docker else ""}
   fi
 """) + "".join(restore_file(path) for path in files)  # fmt: skip
