@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harbor_wizard.files import at
 from harbor_wizard.language import tr, trn
 from harbor_wizard.model.cluster import Cluster, TlsMode
 from harbor_wizard.secrets import (
@@ -119,7 +120,7 @@ def problems(
         if path is None:
             continue
         try:
-            texts[field] = (folder / Path(path).expanduser()).read_text(encoding="ascii")
+            texts[field] = at(path, folder).read_text(encoding="ascii")
         except OSError as refused:
             found.append(error(tr(
                 "tls.{field} ({path}): cannot be read ({reason}); mend its path or its "

@@ -35,6 +35,26 @@ def write_atomically(path: Path, content: bytes | str, mode: int = 0o600) -> Non
             Path(temporary).unlink(missing_ok=True)
 
 
+def at(path: str, folder: Path | None = None) -> Path:
+    """Return a path that an operator wrote, with `~` as homes; nobody's home stays as written.
+
+    A relative one is below `folder`, or the present one.
+    """
+    try:
+        expanded = Path(path).expanduser()
+    except RuntimeError:
+        expanded = Path(path)
+    return expanded if folder is None else folder / expanded
+
+
+def is_file(path: Path) -> bool:
+    """Say whether there is a file; no system takes some names, so there is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def sync_folder(path: Path) -> None:
     """Bring a folder's entries to disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

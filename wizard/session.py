@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harbor_wizard.errors import InputError, SessionError
-from harbor_wizard.files import write_atomically
+from harbor_wizard.files import at, write_atomically
 from harbor_wizard.language import tr
 from harbor_wizard.secrets import Store
 
@@ -102,7 +102,7 @@ class Session:
 
     def local(self, path: str) -> Path:
         """Return a path of the cluster file's as a path of this machine."""
-        return self.folder / Path(path).expanduser()
+        return at(path, self.folder)
 
 
 def sessions_folder() -> Path:
@@ -190,7 +190,7 @@ def resolve(name_or_file: str) -> Session:
     """
     from harbor_wizard.model import load  # noqa: PLC0415 - slow to import
 
-    path = Path(name_or_file).expanduser()
+    path = at(name_or_file)
     if _NAME.fullmatch(name_or_file) and not path.exists():
         return find(name_or_file)
     if _NAME.fullmatch(name_or_file) and (sessions_folder() / name_or_file).exists():

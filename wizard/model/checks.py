@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from harbor_wizard import files
 from harbor_wizard.errors import Mistake, MistakeKind
 from harbor_wizard.language import mark, tr
 from harbor_wizard.platforms import PLATFORMS, docker_refusal
@@ -372,14 +373,14 @@ def _packages(data: dict[str, Any], folder: Path | None) -> Iterator[Mistake]:
             reason = docker_refusal(platform, source)
             if reason:
                 yield Mistake(f"hosts[{index}].platform", reason)
-    if folder is not None and isinstance(bundle, str):
-        path = folder / Path(bundle).expanduser()
-        if not (path / "bundle.json").is_file():
-            yield Mistake(
-                "packages.bundle",
-                tr('"{bundle}" is no folder that "harbor-wizard bundle" made; make it, or write '
-                   "its path", bundle=bundle),
-            )  # fmt: skip
+    if folder is None or not isinstance(bundle, str):
+        return
+    if not files.is_file(files.at(bundle, folder) / "bundle.json"):
+        yield Mistake(
+            "packages.bundle",
+            tr('"{bundle}" is no folder that "harbor-wizard bundle" made; make it, or write '
+               "its path", bundle=bundle),
+        )  # fmt: skip
 
 
 def _lonely_bundle(source: Any, *, given: bool) -> Mistake:
@@ -407,8 +408,7 @@ def _files(data: dict[str, Any], folder: Path | None) -> Iterator[Mistake]:
 def _file_there(field: str, value: Any, folder: Path | None) -> Iterator[Mistake]:
     if folder is None or not isinstance(value, str) or not value:
         return
-    path = folder / Path(value).expanduser()
-    if not path.is_file():
+    if not files.is_file(files.at(value, folder)):
         yield Mistake(
             field,
             tr('"{path}" is not there or not a file; write the path of a file here', path=value),

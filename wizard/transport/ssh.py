@@ -25,6 +25,7 @@ from harbor_wizard.errors import (
     StepFailed,
     TransportError,
 )
+from harbor_wizard.files import at
 from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Access, Host
 from harbor_wizard.step import quote
@@ -130,7 +131,7 @@ class SSHTransport:
             "auth_timeout": _CONNECT_SECONDS,
         }
         if access.key is not None:
-            options["key_filename"] = [str(Path(access.key).expanduser())]
+            options["key_filename"] = [str(at(access.key))]
         if access.password is not None:
             options["password"] = self._secret(access.password)
         connection = fabric.Connection(
@@ -141,7 +142,7 @@ class SSHTransport:
             connection.gateway = self._gateway(access)
         if not connection.gateway:
             connection.connect_kwargs["sock"] = _socket(connection.host, connection.port)
-        others = [Path(access.known_hosts).expanduser()] if access.known_hosts else []
+        others = [at(access.known_hosts)] if access.known_hosts else []
         self._known.prepare(connection.client, others)
         return connection
 
