@@ -143,10 +143,12 @@ fi
 """  # noqa: E501 - a template of Docker's
 
 
-def empty_folder(path: str, *, but: str = "", stamps: str = "") -> str:
-    """Remove all that is in a folder which was not there, or empty, before.
+def empty_folder(path: str, archive: str, made: str, *, but: str = "", stamps: str = "") -> str:
+    """Remove what was unpacked and made in a folder which was not there, or empty, before.
 
-    `but` is the name of an entry that stays; `stamps` are files that go in any case.
+    That are the first names in `archive`, below its own folder, and those that fit `made` (a
+    shell's pattern); what else is there stays. `but` is the name of an entry that is not looked at;
+    `stamps` are files that go in any case.
     """
     where = shlex.quote(path)
     keep = f" ! -name {shlex.quote(but)}" if but else ""
@@ -160,7 +162,20 @@ def empty_folder(path: str, *, but: str = "", stamps: str = "") -> str:
       echo {shlex.quote(f"something is mounted below {path}; unmount it, then undo again")} >&2
       exit 1
     fi
-    find {where} -xdev -mindepth 1 -maxdepth 1{keep} -exec rm -rf --one-file-system {{}} +
+    : > "$k/names"
+    if [ -f {shlex.quote(archive)} ]; then
+      tar -tzf {shlex.quote(archive)} | cut -d/ -f2 | sort -u > "$k/names"
+    fi
+    find {where} -mindepth 1 -maxdepth 1{keep} > "$k/now"
+    others=
+    while IFS= read -r e; do
+      case ${{e##*/}} in
+      {made}) ;;
+      *) if ! grep -qxF -e "${{e##*/}}" "$k/names"; then others="$others $e"; continue; fi ;;
+      esac
+      rm -rf --one-file-system -- "$e"
+    done < "$k/now"
+    if [ -n "$others" ]; then echo "left: somebody put there:$others"; fi
   fi
   {_FOLDERS}
 """)  # fmt: skip
@@ -180,14 +195,21 @@ def remember_data(path: str) -> str:
 """)  # fmt: skip
 
 
-def remove_data(path: str) -> str:
-    """Remove what came into a folder of data since. What is mounted in it is never entered."""
+def remove_data(path: str, names: str = "*") -> str:
+    """Remove what came into a folder of data since, and fits `names` (a shell's pattern).
+
+    What is mounted in it is never entered.
+    """
     where = shlex.quote(path)
     return unused(path) + back(f"data:{path}", f"""
   if [ -d {where} ]; then find {where} -mindepth 1 -maxdepth 1 > "$k/now"; else : > "$k/now"; fi
-  stays=
+  stays= others=
   while IFS= read -r e; do
     if grep -qxF -e "$e" "$k/before"; then continue; fi
+    case ${{e##*/}} in
+    {names}) ;;
+    *) others="$others $e"; continue ;;
+    esac
     if awk -v p="$e" '$2 == p || index($2, p "/") == 1 {{ f = 1 }} END {{ exit !f }}' \\
       /proc/self/mounts
     then
@@ -196,6 +218,7 @@ def remove_data(path: str) -> str:
       rm -rf --one-file-system -- "$e"
     fi
   done < "$k/now"
+  if [ -n "$others" ]; then echo "left: somebody put there:$others"; fi
   if [ -n "$stays" ]; then
     echo "something is mounted in:$stays; unmount it, then undo again" >&2
     exit 1

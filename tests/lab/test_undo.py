@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Operator
+from .conftest import EXAMPLE, Operator
 
 pytestmark = pytest.mark.lab
 
@@ -132,3 +132,29 @@ def test_what_was_undone_can_be_done_again(operator: Operator) -> None:
     done = operator.apply()
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     assert "Harbor is at https://registry.lab.internal" in done.stdout
+
+
+def test_a_database_that_the_run_made_is_dropped_with_the_data_at_once(operator: Operator) -> None:
+    lab = operator.lab
+    lab.fresh()
+    lab.up()
+
+    def sql(text: str) -> str:
+        return lab.hosts["services"].run(
+            ["runuser", "-u", "postgres", "--", "psql", "-qAt", "-d", "postgres"], input=text
+        )
+
+    made = "SELECT datname FROM pg_database WHERE datname = 'registry' UNION SELECT rolname FROM pg_roles WHERE rolname = 'harbor';"
+    # Made by the run then, with an account that is no superuser.
+    sql("DROP DATABASE registry;\nDROP ROLE harbor;\n")
+    before = state(operator)
+    secrets = ("--secrets", str(lab.secrets_file))
+    done = operator.run("apply", str(EXAMPLE.with_name("active-standby.yaml")), *secrets, "--yes")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert sql(made).split() == ["harbor", "registry"]
+    name = "lab-active-standby"
+    undone = operator.run("undo", name, "--yes", "--data", "--confirm", name, *secrets)
+    assert undone.returncode == 0, undone.stdout[-6000:] + undone.stderr
+    assert sql(made).split() == []
+    still = differences(before, state(operator))
+    assert still == [], "\n".join(still)

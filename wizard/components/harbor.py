@@ -123,9 +123,9 @@ touch {quote(home)}/.harbor-wizard-unpacked
         detached=True,
         remember=kept.remember_folder(home) + kept.remember_data(cluster.data_volume),
         undo=kept.empty_folder(
-            home, but=_data_below(cluster), stamps=_stamp(home, "unpacked"),
+            home, where, _MADE, but=_data_below(cluster), stamps=_stamp(home, "unpacked"),
         ),
-        undo_data=kept.remove_data(cluster.data_volume),
+        undo_data=kept.remove_data(cluster.data_volume, storage.DATA),
         undone=tr("the folder is removed, unless there was something in it before; the data "
                   "volume is data"),
     )  # fmt: skip
@@ -151,6 +151,9 @@ touch {_stamp(home, "loaded")}
         undone=tr("the images that came with it are removed, without force"),
     )  # fmt: skip
 
+
+# What we and prepare make beside what is unpacked, as a shell's pattern.
+_MADE = ".harbor-wizard-* | common | docker-compose*.yml | harbor.yml | harbor.cfg | ha | input.*"
 
 # Where prepare looks for the secret key, the key that signs tokens and its certificate.
 _PLACES = ("keys/secretkey", "core/private_key.pem", "registry/root.crt")
@@ -338,7 +341,7 @@ if [ -f {quote(home)}/docker-compose.yml ] && command -v docker >/dev/null; then
   compose{files} down --remove-orphans
 fi
 """,
-        undo_data=kept.remove_data(cluster.data_volume) + kept.remove_data(_LOGS),
+        undo_data=kept.remove_data(cluster.data_volume, storage.DATA) + kept.remove_data(_LOGS),
         undone=tr("the containers are removed; what they keep on the data volume, and their logs, "
                   "are data"),
     )  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harbor_wizard import kept
+from harbor_wizard.components import storage
 from harbor_wizard.components.docker import COMPOSE, COMPOSE_UNIT
 from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster, Host
@@ -88,7 +89,7 @@ if [ -f {HOME}/docker-compose.yml ] && command -v docker >/dev/null; then
   compose down
 fi
 """,
-        undo_data=kept.remove_data(cluster.data_volume),
+        undo_data=kept.remove_data(cluster.data_volume, storage.DATA),
         undone=tr("the containers are removed; what they keep on the data volume is data"),
     )  # fmt: skip
     database_port, redis_port = cluster.database_port, redis.port

@@ -12,6 +12,14 @@ from harbor_wizard.model.cluster import Cluster, FilesystemStorage, Host, NfsSto
 from harbor_wizard.render import render
 from harbor_wizard.step import Step, command, file, look, quote
 
+# What Harbor of any release, and we, keep on the data volume, as a shell's pattern: the folders
+# that the templates of its compose file mount, and those that its prepare makes.
+DATA = (
+    "ca_download | cert | chart_storage | clair-db | config | database | defaultalias | job_logs | "
+    "notary-db | psc | redis | registry | scandata_exports | secret | secretkey | services | "
+    "trivy-adapter"
+)
+
 # The names of shared folders: in ids and on hosts as they are here.
 _IMAGES = mark("image store")
 _LOGS = mark("job logs")
