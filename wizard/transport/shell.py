@@ -132,10 +132,12 @@ class Shell:
             )  # fmt: skip
         prompt = f"hw-{secrets.token_hex(8)}:"
         ready = f"hw-{secrets.token_hex(8)}"
-        channel = self._session(f"LC_ALL=C exec sudo -k -S -p {prompt} /bin/sh")
+        # Nothing but the password is sent before the shell says that it is there: after a wrong
+        # one sudo would read whatever came next as another try.
+        shell = f"/bin/sh -c 'echo {ready} >&2; exec /bin/sh'"
+        channel = self._session(f"LC_ALL=C exec sudo -k -S -p {prompt} {shell}")
         _until(channel, prompt, self._host)
         channel.sendall(password().encode() + b"\n")
-        channel.sendall(f"printf '%s\\n' {ready} >&2\n".encode())
         # A second prompt means a wrong password. One try only: more could lock the account.
         answer = _until(channel, ready, self._host, refused=prompt)
         if answer is None:
