@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from harbor_wizard.errors import LockedError
+from harbor_wizard.errors import LockedError, StepFailed
 from harbor_wizard.language import tr
 from harbor_wizard.lock import owner
 from harbor_wizard.transport.base import Call, Phase, Transport
@@ -17,7 +17,8 @@ BEAT_EVERY = 20
 
 
 def take(transport: Transport, host: str, session: str, *, break_it: bool = False) -> None:
-    """Take a host's lock for a session. Raises `LockedError` with who holds it, since when.
+    """Take a host's lock for a session. Raises `LockedError` with who holds it, since when,
+    and `StepFailed` where the host does not take it, as when its disk is full.
 
     A lock of the same session is taken over: the operator's own lock says that the run which left
     it here is dead.
@@ -28,6 +29,7 @@ set -eu
 mkdir -p /var/lib/harbor-wizard
 about=$(cat)
 if ! mkdir -m 700 {_FOLDER} 2>/dev/null; then
+  [ -d {_FOLDER} ] || mkdir -m 700 {_FOLDER}  # says why not
   if ! grep -qF '"session": "{session}"' {_FOLDER}/owner 2>/dev/null; then
     if [ {int(break_it)} = 0 ]; then
       echo "$(( $(date +%s) - $(stat -c %Y {_FOLDER}/beat 2>/dev/null || echo 0) ))"
@@ -36,15 +38,18 @@ if ! mkdir -m 700 {_FOLDER} 2>/dev/null; then
     fi
   fi
 fi
-printf '%s\\n' "$about" > {_FOLDER}/owner
-touch {_FOLDER}/beat
+if ! {{ printf '%s\\n' "$about" > {_FOLDER}/owner && touch {_FOLDER}/beat; }}; then
+  # A lock that names nobody would stand in the way of the next run.
+  rm -rf {_FOLDER}
+  exit 1
+fi
 """
     call = Call("", Phase.HOUSEKEEPING, script, about.encode())
     result = transport.run(call, lambda _: None)
     if result.exit == 3:
         raise LockedError(_held(host, result.out))
     if not result.ok:
-        raise LockedError(
+        raise StepFailed(
             tr(
                 "{host}: the lock could not be taken ({reason}); check that "
                 "/var/lib/harbor-wizard can be written there",
