@@ -142,7 +142,7 @@ def test_notes_and_the_report_are_in_chinese(
     assert would == said.splitlines()[1].replace("位于", "将位于")
     report.write_report(made, plan, Outcome(left=["x"]))
     assert "harbor-wizard resume words" in made.report_file.read_text()
-    assert "## 后续" in made.report_file.read_text()
+    assert "## 下一步" in made.report_file.read_text()
     answers["solution"] = "master-slave"
     for key in ("database", "redis", "storage"):
         answers.pop(key, None)
