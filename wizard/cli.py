@@ -5,6 +5,7 @@ Heavy modules are imported where they are used, so that `--help` is there at onc
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -410,10 +411,11 @@ def _on_signals(stop: Callable[[], None]) -> None:
 
     def handle(_number: int, _frame: object) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        stop()
         if sys.stderr.isatty():
             said = tr("stopping; what runs on the hosts goes on, resume takes it up")
-            typer.echo(f"\n{said}", err=True)
-        stop()
+            with contextlib.suppress(OSError):  # SIGHUP comes when the terminal is closed
+                typer.echo(f"\n{said}", err=True)
 
     for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(one, handle)

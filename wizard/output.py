@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import sys
 import time
@@ -55,6 +56,18 @@ def _connection(event: HostChanged) -> str:
     return tr("connection {state}: {detail}", state=state, detail=event.detail)
 
 
+def write(stream: TextIO, text: str) -> None:
+    """Print; where nobody reads any more (a closed terminal, a pipe), go on without."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError:
+        # What is left in its buffer has to go somewhere when the program ends.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
 class JsonPrinter:
     """One JSON object per event and line."""
 
@@ -67,7 +80,7 @@ class JsonPrinter:
         data = {"event": type(event).__name__, **dataclasses.asdict(event)}
         if self._mark:
             data["rehearsal"] = True
-        print(json.dumps(data, ensure_ascii=False), file=self._stream, flush=True)
+        write(self._stream, json.dumps(data, ensure_ascii=False) + "\n")
 
     def close(self) -> None:
         """Nothing is left open."""
@@ -132,7 +145,7 @@ class LinePrinter:
     def _print(self, host: str, text: str) -> None:
         self._clear()
         stamp = time.strftime("%H:%M:%S")
-        print(f"{stamp} {self._mark}{host:<10} {text}", file=self._stream, flush=True)
+        write(self._stream, f"{stamp} {self._mark}{host:<10} {text}\n")
 
     def _status(self) -> None:
         now = time.monotonic()
@@ -142,14 +155,12 @@ class LinePrinter:
         width = shutil.get_terminal_size().columns - 1
         doing = " · ".join(f"{host} {what}" for host, what in sorted(self._now.items()))
         line = fitting(f"{self._mark}{self._ended}/{self._total} {doing}", width)
-        self._stream.write(f"\r\x1b[K{line}")
-        self._stream.flush()
+        write(self._stream, f"\r\x1b[K{line}")
 
     def _clear(self) -> None:
         if self._live:
-            self._stream.write("\r\x1b[K")
+            write(self._stream, "\r\x1b[K")
 
     def close(self) -> None:
         """Take the status line away."""
         self._clear()
-        self._stream.flush()
