@@ -124,8 +124,11 @@ class Masker:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         found: set[str] = set()
         for secret in secrets:
-            for form in (secret, json.dumps(secret)[1:-1], shlex.quote(secret)):
-                found.update(line for line in form.splitlines() if len(line) >= 4)
+            quoted = (json.dumps(secret)[1:-1], yaml_quoted(secret)[1:-1], shlex.quote(secret))
+            for form in (secret, *quoted):
+                # As it is, and as it is once it was made fit for a terminal.
+                lines = [shown for line in form.splitlines() for shown in (line, printable(line))]
+                found.update(line for line in lines if len(line) >= 4)
         ordered = sorted(found, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
 
