@@ -398,11 +398,11 @@ def _run(
         _on_signals(runner.stop)
         outcome = runner.run()
     printer.close()
-    if not rehearsal:
-        write_report(found, made, outcome)
     if output == "lines":
         for line in closing(found, made, outcome, rehearsal=rehearsal).splitlines():
             typer.echo(f"{mark} {line}".lstrip())
+    if not rehearsal:
+        write_report(found, made, outcome)  # last: a full disk may not take it
     raise typer.Exit(outcome.exit_code)
 
 
