@@ -14,7 +14,7 @@ import os
 import socket
 from pathlib import Path
 
-from harbor_wizard.errors import LockedError
+from harbor_wizard.errors import HarborWizardError, LockedError
 from harbor_wizard.language import tr
 
 
@@ -36,7 +36,10 @@ class Lock:
         self._descriptor: int | None = None
 
     def __enter__(self) -> Lock:
-        """Take the lock. Raises `LockedError` with who holds it and since when."""
+        """Take the lock. Raises `LockedError` with who holds it and since when.
+
+        Raises `HarborWizardError` where the disk does not take it.
+        """
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -47,8 +50,15 @@ class Lock:
                 tr("another run of this session is under way ({who}); wait for it, or stop it "
                    "there first", who=who)
             ) from None  # fmt: skip
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(owner()).encode(), 0)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps(owner()).encode(), 0)
+        except OSError as error:
+            os.close(descriptor)
+            raise HarborWizardError(
+                tr("the lock {path} cannot be written ({reason}), so nothing was begun; make room "
+                   "there, then resume", path=self._path, reason=error.strerror)
+            ) from None  # fmt: skip
         self._descriptor = descriptor
         return self
 
