@@ -38,7 +38,8 @@ if ! mkdir -m 700 {_FOLDER} 2>/dev/null; then
     fi
   fi
 fi
-if ! {{ printf '%s\\n' "$about" > {_FOLDER}/owner && touch {_FOLDER}/beat; }}; then
+# By cat, which says why where it cannot write: a shell's printf says “I/O error”.
+if ! {{ printf '%s\\n' "$about" | cat > {_FOLDER}/owner && touch {_FOLDER}/beat; }}; then
   # A lock that names nobody would stand in the way of the next run.
   rm -rf {_FOLDER}
   exit 1
