@@ -304,10 +304,20 @@ def full(host: LabHost, place: str, size: str) -> Iterator[None]:
 
 def test_the_disk_of_a_host_is_full(faults: Faults) -> None:
     first, second = faults.host("harbor-1"), faults.host("harbor-2")
-    faults.upload_again("harbor-1")
-    with full(first, "/var/lib/harbor-wizard/upload", "16m"), full(second, "/opt/harbor", "8m"):
+    # What is full before a run is found by its look at the host.
+    with full(second, "/opt/harbor", "8m"):
         run = faults.start()
-        assert run.end() == 1, run.text[-3000:]
+        assert run.end() == 3, run.text[-3000:]
+    before = failure(run.text, "harbor-2", "has 6 GB free")
+    assert "/opt/harbor has 8 MB free, 6000 MB are wanted; make room there" in before
+    # What fills up later stops the step.
+    faults.upload_again("harbor-1")
+    faults.upload_again("harbor-2")
+    with faults.slow_line("harbor-2", 200), full(first, "/var/lib/harbor-wizard/upload", "16m"):
+        run = faults.start()
+        run.wait_for(f"harbor-2 .*{UPLOADING}")
+        with full(second, "/opt/harbor", "8m"):
+            assert run.end() == 1, run.text[-3000:]
     upload = failure(run.text, "harbor-1", "upload")
     unpack = failure(run.text, "harbor-2", "unpack")
     for said in (upload, unpack):
@@ -315,6 +325,7 @@ def test_the_disk_of_a_host_is_full(faults: Faults) -> None:
         assert "likely: the disk is full: make room there" in said
     assert f"go on with: harbor-wizard resume {NAME}" in run.text
     resumed = faults.resume()
+    faults.tell("disk full on the host, before the run (exit code 3)", before, resumed)
     faults.tell("disk full on the host, in the upload", upload, resumed)
     faults.tell("disk full on the host, in a step", unpack, resumed)
 
@@ -353,7 +364,7 @@ def test_the_disk_of_the_operators_machine_is_full(faults: Faults) -> None:
         run.wait_for(f"harbor-1 .*{LOADING}")
         fill()
         assert run.end() == 1, run.text[-3000:]
-        said = failure(run.text, "harbor-1", "docker load")
+        said = failure(run.text, "harbor-1", "")
         assert "No space left on device" in said
         assert "make room there, then resume" in said
         assert "Traceback" not in run.text
