@@ -23,6 +23,7 @@ def problems(data: dict[str, Any], folder: Path | None) -> Iterator[Mistake]:
 
     `folder` is what relative paths start from; without one, no file is looked for.
     """
+    data = _given(data)
     yield from _unique(data)
     yield from _roles(data)
     yield from _solution(data)
@@ -33,6 +34,15 @@ def problems(data: dict[str, Any], folder: Path | None) -> Iterator[Mistake]:
     yield from _files(data, folder)
     yield from _redis(data)
     yield from _access(data)
+
+
+def _given(value: Any) -> Any:
+    """Return plain data without the keys that say null, which is the same as not to be there."""
+    if isinstance(value, list):
+        return [_given(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _given(one) for key, one in value.items() if one is not None}
+    return value
 
 
 def _dict(value: Any) -> dict[str, Any]:
