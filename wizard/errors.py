@@ -59,6 +59,8 @@ class Mistake(str):
         cls, path: str, reason: str, kind: MistakeKind = MistakeKind.OTHER, example: str = ""
     ) -> Mistake:
         """Return the mistake, which as a text is its sentence."""
+        # What it quotes of the file may be anything; a sentence has no line's end in it.
+        reason = "".join(c if c.isprintable() else "?" for c in reason)
         made = super().__new__(cls, f"{path}: {reason}")
         made.path, made.reason, made.kind, made.example = path, reason, kind, example
         return made
