@@ -220,7 +220,9 @@ def frame(call: Call, token: str) -> bytes:
     """Return what is written to the shell for a script.
 
     The script comes through a here-document on descriptor 3, its input (any bytes) through
-    another one in base64; the end is told on both outputs, the exit code on the first.
+    another one in base64; the end is told on both outputs, the exit code on the first. A shell
+    takes the end of what it reads for the end of a here-document: by the braces it begins nothing
+    of which the rest was lost with the connection.
     """
     inner = (
         f"setsid -w /bin/sh -c 'printf \"%s%s\\n\" hw-pid-{token}: $$; exec /bin/sh /dev/fd/3' "
@@ -235,10 +237,10 @@ def frame(call: Call, token: str) -> bytes:
             f"base64 -d <<'HW-INPUT-{token}' | {inner}\n{encoded}HW-INPUT-{token}\n{script}"
         )
     end = (
-        f"hw_exit=$?; printf '%s%s\\n' hw-out-{token}: $hw_exit; "
+        f"}}\nhw_exit=$?; printf '%s%s\\n' hw-out-{token}: $hw_exit; "
         f"printf '%s\\n' hw-err-{token}: >&2\n"
     )
-    return (body + end).encode("utf-8", "surrogateescape")
+    return ("{\n" + body + end).encode("utf-8", "surrogateescape")
 
 
 def _until(
