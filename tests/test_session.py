@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from harbor_wizard import run, secrets, session
 from harbor_wizard.errors import LockedError, SecretsError, SessionError
@@ -97,35 +95,6 @@ def test_a_step_begun_and_not_ended_is_unknown(tmp_path: Path) -> None:
     assert told.done == {"a/b/c"}
     assert told.unknown == {"a/b/d"}
     assert told.durations == {"a/b/c": 1.5}
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
-@given(cut=st.integers(0, 400))
-def test_any_prefix_of_a_journal_is_read_and_goes_on(tmp_path: Path, cut: int) -> None:
-    path = tmp_path / "j"
-    path.unlink(missing_ok=True)
-    whole = written(path)
-    path.write_bytes(whole[:cut])
-    before = Journal(path).records()
-    with Journal(path) as journal:
-        journal.write("begun", step="x/y/z")
-    assert [one.data for one in Journal(path).records()[:-1]] == [one.data for one in before]
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
-@given(at=st.integers(0, 300), flip=st.integers(1, 255))
-def test_a_flipped_byte_is_never_believed(tmp_path: Path, at: int, flip: int) -> None:
-    path = tmp_path / "j"
-    path.unlink(missing_ok=True)
-    whole = bytearray(written(path))
-    good = [one.data for one in Journal(path).records()]
-    whole[at % len(whole)] ^= flip
-    path.write_bytes(bytes(whole))
-    try:
-        found = [one.data for one in Journal(path).records()]
-    except SessionError:
-        return
-    assert found == good[: len(found)]
 
 
 def test_sessions_of_the_lab_are_in_the_lab_and_go_with_it(
