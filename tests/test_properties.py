@@ -462,6 +462,12 @@ def assert_parses(cluster: Cluster, path: str, text: str, values: Drawn) -> None
     name = path.rpartition("/")[2]
     if path == config_path(cluster) and name == "harbor.yml":
         assert_harbor_yml(cluster, yaml.safe_load(text), values)
+    elif name == "docker-compose.override.yml":
+        for service in yaml.safe_load(text)["services"].values():
+            for said in service["environment"].values():
+                # Compose puts variables in for what is left of the dollars: nothing is.
+                assert "$" not in said.replace("$$", "")
+                assert said.replace("$$", "$").startswith((values.value("x_secret")[:-8], "canary-")), said
     elif name.endswith((".yml", ".yaml")):
         assert isinstance(yaml.safe_load(text), dict)
     elif name.endswith(".json") and "gcs" not in name:
@@ -546,7 +552,7 @@ def test_no_secret_and_no_control_of_a_host_is_told_however_its_bytes_arrive(
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
 
 
-@pytest.mark.parametrize("encoding", ["plain", "yaml", "shell"])
+@pytest.mark.parametrize("encoding", ["plain", "yaml", "compose", "shell"])
 @tries(40)
 @given(secret=SECRETS.filter(lambda text: "•" not in text and len(text.strip()) >= 4 and len(text.splitlines()) == 1))
 def test_a_secret_is_masked_however_it_was_quoted(encoding: str, secret: str) -> None:

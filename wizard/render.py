@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 
 from harbor_wizard.step import quote
-from harbor_wizard.text import Hole, Text, yaml_quoted
+from harbor_wizard.text import Hole, Text, compose_quoted, yaml_quoted
 
 
 def render(template: str, **values: Any) -> Text:
@@ -31,6 +31,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["yaml"] = _yaml
+    environment.filters["compose"] = _compose
     environment.filters["shell"] = _shell
     return environment
 
@@ -42,6 +43,10 @@ def _yaml(value: Hole | str | float | jinja2.Undefined | None) -> str:
         return yaml_quoted(value)
     # A number, true, false or null; a missing name says so when it is written.
     return str(value) if isinstance(value, jinja2.Undefined) else json.dumps(value)
+
+
+def _compose(value: Hole | str) -> str:
+    return str(value.encoded("compose")) if isinstance(value, Hole) else compose_quoted(value)
 
 
 def _shell(value: Hole | str) -> str:

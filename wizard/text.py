@@ -27,9 +27,15 @@ def yaml_quoted(value: str) -> str:
     return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", quoted)
 
 
+def compose_quoted(value: str) -> str:
+    """Return `value` as a YAML scalar of a compose file, which puts variables in for dollars."""
+    return yaml_quoted(value.replace("$", "$$"))
+
+
 _ENCODERS: dict[str, Callable[[str], str]] = {
     "plain": lambda value: value,
     "yaml": yaml_quoted,
+    "compose": compose_quoted,
     "shell": shlex.quote,
 }
 
@@ -47,7 +53,8 @@ class Hole:
     """A place whose value is known only when it is sent.
 
     `name` is a secret's name, or a file's role; `shown` is what everyone else sees; `encoding`
-    says how the value is quoted where it stands: plain, yaml (a double-quoted scalar) or shell.
+    says how the value is quoted where it stands: plain, yaml (a double-quoted scalar), compose
+    (one in a compose file) or shell.
     """
 
     name: str
@@ -124,7 +131,8 @@ class Masker:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         found: set[str] = set()
         for secret in secrets:
-            quoted = (json.dumps(secret)[1:-1], yaml_quoted(secret)[1:-1], shlex.quote(secret))
+            quoted = (json.dumps(secret)[1:-1], yaml_quoted(secret)[1:-1],
+                      compose_quoted(secret)[1:-1], shlex.quote(secret))  # fmt: skip
             for form in (secret, *quoted):
                 # As it is, and as it is once it was made fit for a terminal.
                 lines = [shown for line in form.splitlines() for shown in (line, printable(line))]
