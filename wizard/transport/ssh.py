@@ -269,7 +269,13 @@ chmod 600 {quote(part)}
                 sent = start
                 progress(sent, total)
                 while chunk := stream.read(_UPLOAD_CHUNK):
-                    channel.sendall(chunk)
+                    try:
+                        channel.sendall(chunk)
+                    except OSError:
+                        # The host's cat may have ended, for want of room: its code says so.
+                        if transport.is_active() and channel.exit_status_ready():
+                            break
+                        raise
                     sent += len(chunk)
                     progress(sent, total)
                     if stop.is_set():
