@@ -23,7 +23,8 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     (r"(get|post|put|patch) /\S+: .*\bunauthorized\b",
      mark("Harbor refuses the admin's password: where it was changed there, give the present one")),
     (r"wrongpass|noauth authentication required", mark("Redis refuses the password")),
-    (r"unexpected eof|not in gzip format|invalid tar header|unexpected end of file",
+    (r"unexpected eof|not in gzip format|invalid tar header|unexpected end of file"
+     r"|invalid compressed data|crc error",
      mark("the installer is damaged or cut off: compare its checksum with the release's")),
     (r"read-only file system", mark("the file system is mounted read-only")),
     (r"cannot allocate memory|out of memory|oom-kill", mark("the host has too little memory")),
