@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.segment import Segments
+from rich.text import Text
 from textual import constants
 from textual import work as in_worker
 from textual.app import App, SystemCommand
@@ -125,6 +126,10 @@ class WizardApp(App[int]):
         self._exit_renderables.append(
             Segments(self.console.render(traceback, self.console.options))
         )
+        if self.work is not None:
+            said = tr("The answers are saved. Go on with: harbor-wizard resume {name}",
+                      name=self.work.session.name)  # fmt: skip
+            self._exit_renderables.append(Text(f"\n{said}"))
         self._close_messages_no_wait()
 
     # Colours, commands and signals.
@@ -240,6 +245,13 @@ class WizardApp(App[int]):
         self.outcome = None
         self._back_to = None
         self._show(start.capitalize() if start else self._parts.walk.first_open(self.work))
+
+    def back_to_run(self) -> bool:
+        """Show the run that is under way; say whether there is one."""
+        if self.control is None or self.control.over:
+            return False
+        self._show("Run")
+        return True
 
     def save_soon(self) -> None:
         """Save the answers in a moment, once for a burst of keys."""
@@ -420,11 +432,17 @@ class WizardApp(App[int]):
     async def _ask_to_leave(self, control: RunControl) -> None:
         name = control.session.name
         again = "rehearse" if control.rehearsal else "resume"
+        if control.rehearsal:
+            asked = tr("A rehearsal is under way; no host is touched by it. Leave? Take it up "
+                       "again with:\n  harbor-wizard {command} {name}",
+                       command=again, name=name)  # fmt: skip
+        else:
+            asked = tr("A run is under way. Leave? Short steps are finished; long ones go on on "
+                       "the hosts by themselves. Take it up again with:\n"
+                       "  harbor-wizard {command} {name}", command=again, name=name)  # fmt: skip
         if not await self.push_screen_wait(
             self._parts.ConfirmDialog(
-                tr("A run is under way. Leave? Short steps are finished; long ones go on on the "
-                   "hosts by themselves. Take it up again with:\n  harbor-wizard {command} {name}",
-                   command=again, name=name),
+                asked,
                 tr("Leave"), tr("Stay"),
             )
         ):  # fmt: skip
@@ -448,6 +466,9 @@ class WizardApp(App[int]):
             name = self.control.session.name
             self.last_words = tr("stopped; go on with: harbor-wizard {command} {name}",
                                  command="resume", name=name)  # fmt: skip
+        elif self.work is not None and not self.last_words:
+            self.last_words = tr("all answers are saved; go on with: harbor-wizard resume {name}",
+                                 name=self.work.session.name)  # fmt: skip
         outcome = self.control.outcome if self.control is not None else None
         rehearsal = self.control is not None and self.control.rehearsal
         self.exit(outcome.exit_code if outcome is not None and not rehearsal else 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -151,7 +152,9 @@ class WizardScreen(SpeakingScreen[None]):
                 question = one.question
                 about = tr(question.help)
                 if question.example and not question.choices:
-                    about += tr(" (e.g. {example})", example=tr(question.example))
+                    example = tr(" (e.g. {example})", example=tr(question.example))
+                    if cell_len(about + example) < self.app.size.width - 2:
+                        about += example
         say(self.query_one("#about", Static), about)
 
     @on(Button.Pressed, "#next")

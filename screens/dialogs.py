@@ -190,6 +190,8 @@ class HostDialog(Dialog[questions.Data | None]):
                     field = Field(one, one.answer(self._host))
                     field.display = one.when(self._host)
                     yield field
+            yield Static(tr("Tab moves, ← and → change what has ●, Ctrl+N keeps it"),
+                         markup=False, classes="dim")  # fmt: skip
             with Horizontal(classes="buttons"):
                 yield Button(Content(tr("Cancel (Esc)")), id="cancel", compact=True)
                 yield Button(Content(tr("Keep it (Ctrl+N)")), id="keep", compact=True)

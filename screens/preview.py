@@ -147,6 +147,9 @@ class PreviewScreen(WizardScreen):
         plan = self._plan()
         if plan is not None:
             hint = tr("r rehearses it: no host is touched")
+            if self.wizard.control is not None and not self.wizard.control.over:
+                hint = tr("{what} is under way: Ctrl+N goes back to it",
+                          what=self.wizard.control.mark)  # fmt: skip
             if self._asking:
                 hint = tr("comparing with {hosts}…", hosts=", ".join(sorted(self._asking)))
             known = len(self._to_know(plan))
@@ -253,7 +256,9 @@ class PreviewScreen(WizardScreen):
                                               number=all_of))  # fmt: skip
 
     def action_next(self) -> None:
-        """Run it for real, after questions."""
+        """Run it for real, after questions; or go back to what is under way."""
+        if self.wizard.back_to_run():
+            return
         if self.closed() is None:
             self.wizard.begin(rehearsal=False)
 

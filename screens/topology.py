@@ -175,6 +175,9 @@ class TopologyScreen(WizardScreen):
         names = {host.get("name") for host in hosts}
         number = next(n for n in range(1, len(hosts) + 2) if f"{word}-{n}" not in names)
         new: dict[str, Any] = {"name": f"{word}-{number}", "roles": [kind]}
+        systems = [host["platform"] for host in hosts if host.get("platform")]
+        if systems:
+            new["platform"] = systems[-1]  # mostly they are all the same
         if kind == "balancer" or standby:
             new["interface"] = "eth0"
         self._edit(new, len(hosts))

@@ -322,12 +322,3 @@ async def test_a_failed_step_is_tried_again(folder: Path, monkeypatch: pytest.Mo
         await until(pilot, "Report")
         text = str(app.screen.query_one("#told-report", Static).content)
         assert "All steps are done" in text
-
-
-def test_the_core_does_not_know_the_screens() -> None:
-    wizard = Path(__file__).parents[2] / "wizard"
-    for path in wizard.rglob("*.py"):
-        text = path.read_text(encoding="utf-8")
-        assert "import textual" not in text
-        assert "from textual" not in text
-        assert "harbor_wizard.screens" not in text or path.name == "cli.py"

@@ -118,7 +118,7 @@ def _roles(data: dict[str, Any]) -> Iterator[Mistake]:
             yield Mistake(
                 "hosts",
                 tr("{number} with the role {role}, but {solution} needs at least {least}; add a "
-                   'host with "roles: [{role}]"',
+                   "host with that role",
                    number=number, role=role, solution=solution, least=tr(_WORDS[least])),
             )  # fmt: skip
         elif number > most:
