@@ -45,20 +45,20 @@ def followed(host: Detached, unit: str) -> tuple[Result, list[str]]:
 
 def test_it_goes_on_without_whoever_started_it_and_its_end_is_read_later(host: Detached) -> None:
     host.start(call("echo first; sleep 1; echo 'it''s last'; exit 7"), "one")
-    assert host.running("one")
     result, told = followed(host, "one")
     assert (result.exit, told) == (7, ["first", "its last"])
     assert not host.running("one")
     assert followed(host, "one")[0].exit == 7  # and again, by another connection
 
 
-def test_looking_away_leaves_it_running(host: Detached) -> None:
-    host.start(call("sleep 2; echo done"), "two")
+def test_looking_away_leaves_it_running(host: Detached, tmp_path: Path) -> None:
+    host.start(call(f"until [ -e '{tmp_path}/go' ]; do sleep 0.1; done; echo done"), "two")
     stop = threading.Event()
     threading.Timer(0.3, stop.set).start()
     with pytest.raises(Interrupted, match="goes on there"):
         host.follow("two", lambda _: None, stop)
     assert host.running("two")
+    (tmp_path / "go").touch()
     assert followed(host, "two")[1] == ["done"]
 
 
