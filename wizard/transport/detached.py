@@ -176,10 +176,11 @@ def _group_lives(unit: str) -> str:
 
     That is how it goes on where there is no systemd; what leaves its group is not found again.
     """
-    # What has ended and is not yet taken note of by its parent (Z) does not live.
+    # What has ended and is not yet taken note of by its parent (Z) does not live. cat goes on
+    # where a process ends between the listing and the reading, and awk would not.
     living = (
-        """awk -v group="$group" '{ sub(/^.*[)] /, "") } $3 == group && $1 != "Z" { lives = 1 } """
-        """END { exit !lives }' /proc/[0-9]*/stat 2>/dev/null"""
+        """cat /proc/[0-9]*/stat 2>/dev/null | awk -v group="$group" '{ sub(/^.*[)] /, "") } """
+        """$3 == group && $1 != "Z" { lives = 1 } END { exit !lives }'"""
     )
     return (
         f"{{ read -r group boot < {_file(unit, 'group')} && "
