@@ -112,8 +112,13 @@ class WizardApp(App[int]):
 
         threading.Thread(target=get, daemon=True, name="imports").start()
 
+    @property
+    def _shown(self) -> Screen[Any] | None:
+        """The screen on top; none any more while the app ends, when a timer may still come."""
+        return self.screen_stack[-1] if self.screen_stack else None
+
     def _got_parts(self) -> None:
-        screen = self.screen
+        screen = self._shown
         if isinstance(screen, SessionsScreen):
             screen.fill()
 
@@ -263,8 +268,9 @@ class WizardApp(App[int]):
         """Save the answers."""
         if self.work is not None and self.work.unsaved:
             self.work.save()
-            if isinstance(self.screen, self._parts.WizardScreen):
-                self.screen.refresh_frame()
+            shown = self._shown
+            if isinstance(shown, self._parts.WizardScreen):
+                shown.refresh_frame()
 
     def standing(self) -> str:
         """Say what has been changed so far: the header's words."""
@@ -388,7 +394,7 @@ class WizardApp(App[int]):
             return
         over = control.over
         control.drain()
-        screen = self.screen_stack[-1] if self.screen_stack else None
+        screen = self._shown
         if isinstance(screen, self._parts.RunScreen):
             screen.draw()
         if over and not control.events:
