@@ -122,8 +122,9 @@ def test_from_nothing_to_the_report_of_a_rehearsal(desk: Desk) -> None:
         terminal.press("e")
         terminal.wait("A host")
         terminal.settle()
-        terminal.press("Up", "Up", "Up")
-        terminal.settle()
+        for _ in range(3):
+            terminal.press("Up")
+            terminal.settle()
         terminal.press("Right")
         terminal.wait("‹ debian-12 ›")
         terminal.press("C-n")

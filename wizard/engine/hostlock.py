@@ -28,22 +28,27 @@ def take(transport: Transport, host: str, session: str, *, break_it: bool = Fals
 set -eu
 mkdir -p /var/lib/harbor-wizard
 about=$(cat)
-if ! mkdir -m 700 {_FOLDER} 2>/dev/null; then
-  [ -d {_FOLDER} ] || mkdir -m 700 {_FOLDER}  # says why not
-  if ! grep -qF '"session": "{session}"' {_FOLDER}/owner 2>/dev/null; then
-    if [ {int(break_it)} = 0 ]; then
-      echo "$(( $(date +%s) - $(stat -c %Y {_FOLDER}/beat 2>/dev/null || echo 0) ))"
-      cat {_FOLDER}/owner 2>/dev/null || true
-      exit 3
-    fi
-  fi
-fi
-# By cat, which says why where it cannot write: a shell's printf says “I/O error”.
-if ! {{ printf '%s\\n' "$about" | cat > {_FOLDER}/owner && touch {_FOLDER}/beat; }}; then
-  # A lock that names nobody would stand in the way of the next run.
-  rm -rf {_FOLDER}
+# It is whole before it is there: a run that is killed here leaves no lock that names nobody. The
+# rename fails where there is one already, unless that is empty. It is written by cat, which says
+# why where it cannot: a shell's printf says “I/O error”.
+new=$(mktemp -d {_FOLDER}.XXXXXX)
+if ! {{ printf '%s\\n' "$about" | cat > "$new/owner" && touch "$new/beat"; }}; then
+  rm -rf "$new"
   exit 1
 fi
+if mv -T "$new" {_FOLDER} 2>/dev/null; then
+  exit 0
+fi
+if ! grep -qF '"session": "{session}"' {_FOLDER}/owner 2>/dev/null; then
+  if [ {int(break_it)} = 0 ]; then
+    rm -rf "$new"
+    echo "$(( $(date +%s) - $(stat -c %Y {_FOLDER}/beat 2>/dev/null || echo 0) ))"
+    cat {_FOLDER}/owner 2>/dev/null || true
+    exit 3
+  fi
+fi
+mv "$new/owner" "$new/beat" {_FOLDER}/ || {{ rm -rf "$new"; exit 1; }}
+rmdir "$new"
 """
     call = Call("", Phase.HOUSEKEEPING, script, about.encode())
     result = transport.run(call, lambda _: None)
