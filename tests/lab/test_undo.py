@@ -12,7 +12,7 @@ import pytest
 
 from .conftest import EXAMPLE, Operator
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 HOSTS = ("lb-1", "lb-2", "harbor-1", "harbor-2")
 SESSION = "lab-active-active"
