@@ -80,6 +80,8 @@ def undo(operator: Operator, *options: str) -> str:
 def test_undo_brings_hosts_back_to_what_they_were_but_for_their_data(
     operator: Operator, kept: dict[str, Any]
 ) -> None:
+    operator.lab.fresh()  # tests before this one install on the same hosts
+    operator.lab.up()
     lb = operator.lab.hosts["lb-1"]
     lb.run(["sh", "-c", "mkdir -p /etc/haproxy && cat > /etc/haproxy/haproxy.cfg"], input=OWN)
     kept["before"] = state(operator)
