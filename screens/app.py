@@ -14,7 +14,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from rich.segment import Segments
 from rich.text import Text
 from textual import constants
 from textual import work as in_worker
@@ -123,14 +122,13 @@ class WizardApp(App[int]):
             screen.fill()
 
     def _fatal_error(self) -> None:
-        """End after a bug, with a traceback that prints no local variable: one may be a secret."""
-        from rich.traceback import Traceback  # noqa: PLC0415 - slow to import, seldom needed
+        """End after a bug. Its traceback may hold a secret: it goes, masked, into a report."""
+        from harbor_wizard import crash  # noqa: PLC0415 - seldom needed
 
         self.bell()
-        traceback = Traceback(show_locals=False, width=None)
-        self._exit_renderables.append(
-            Segments(self.console.render(traceback, self.console.options))
-        )
+        error = sys.exc_info()[1]
+        if error is not None:
+            self._exit_renderables.append(Text(f"harbor-wizard: {crash.report(error)}"))
         if self.work is not None:
             said = tr("The answers are saved. Go on with: harbor-wizard resume {name}",
                       name=self.work.session.name)  # fmt: skip

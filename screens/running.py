@@ -314,8 +314,9 @@ class RunControl:
         except HarborWizardError as error:
             self.error = str(error)
         except Exception as error:  # told on the screen: nobody sees a thread's traceback
-            self.error = tr("the run ended with an error of the program's own: {name}",
-                            name=type(error).__name__)  # fmt: skip
+            from harbor_wizard import crash  # noqa: PLC0415 - seldom needed
+
+            self.error = str(crash.report(error))
         finally:
             gc.unfreeze()
 

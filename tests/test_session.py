@@ -44,6 +44,14 @@ def test_a_wrong_passphrase_and_missing_secrets_are_told(cluster: Cluster, tmp_p
         run.open_secrets(made, plan, {**GIVEN, "passphrase": "another"}, None)
 
 
+def test_a_secret_with_a_line_break_is_refused_before_anything_is_kept(cluster: Cluster, tmp_path: Path) -> None:
+    found = session.create("prod", tmp_path)
+    given = {"passphrase": "a passphrase", "redis_password": "one\ntwo", "database_password": "long enough"}
+    with pytest.raises(SecretsError, match="redis_password cannot be used: there is a line break"):
+        run.open_secrets(found, make_plan(cluster), given, None)
+    assert not found.store.exists
+
+
 def test_a_secrets_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     path.write_text("database_password: hunter2hunter2\n")

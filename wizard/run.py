@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from harbor_wizard.engine.events import Sink
 from harbor_wizard.engine.runner import Connect, Runner, Settings
 from harbor_wizard.errors import InputError, SecretsError
 from harbor_wizard.files import write_atomically
+from harbor_wizard.language import tr
 from harbor_wizard.journal import Journal
 from harbor_wizard.lock import Lock
 from harbor_wizard.model.cluster import Cluster, GcsStorage, Host
@@ -104,6 +106,7 @@ def open_secrets(
         raise SecretsError(missing(lacking))
     for name in lacking:
         values[name] = ask(name) if ask else ""
+    _refuse_unfit(values)
     if values != kept and passphrase is not None:
         session.store.write(values, passphrase)
     if plan.cluster.tls.issuer == "wizard" and CA_CERTIFICATE in values:
@@ -111,6 +114,20 @@ def open_secrets(
         write_atomically(session.ca_file, values[CA_CERTIFICATE].encode(), mode=0o644)
     # What signs certificates never leaves this machine: no hole is ever filled with it.
     return SecretValues({name: v for name, v in values.items() if name != CA_KEY}, local)
+
+
+def _refuse_unfit(values: Mapping[str, str]) -> None:
+    """Raise `SecretsError` for a value that no configuration file could hold on one line."""
+    unfit = [
+        name for name, value in values.items()
+        if "-----BEGIN " not in value
+        and any(unicodedata.category(one) in ("Cc", "Zl", "Zp") for one in value)
+    ]  # fmt: skip
+    if unfit:
+        raise SecretsError(
+            tr("{names} cannot be used: there is a line break or another control character in it; "
+               "give a secret of one line", names=", ".join(unfit))
+        )  # fmt: skip
 
 
 def ssh_connector(

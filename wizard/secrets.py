@@ -19,7 +19,7 @@ from pathlib import Path
 from harbor_wizard.errors import InputError, SecretsError
 from harbor_wizard.files import write_atomically
 from harbor_wizard.language import tr, trn
-from harbor_wizard.text import Hole, Masker
+from harbor_wizard.text import Hole, Masker, remember
 
 ENVIRONMENT_PREFIX = "HARBOR_WIZARD_SECRET_"
 
@@ -60,11 +60,15 @@ class SecretValues:
     def __init__(self, values: Mapping[str, str], files: Mapping[str, Path]) -> None:
         self._values = dict(values)
         self._files = dict(files)
+        remember(value for name, value in self._values.items() if name not in PUBLIC)
 
     def value(self, name: str) -> str:
         """Return the value for a hole. Raises `SecretsError` where there is none."""
         if name in self._files:
-            return _read_text(self._files[name], name)
+            read = _read_text(self._files[name], name)
+            if name not in PUBLIC:
+                remember([read])
+            return read
         try:
             return self._values[name]
         except KeyError:
@@ -199,17 +203,28 @@ def _token_pair(existing: str | None) -> tuple[str, str]:
 
 
 def from_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the secrets that the operator handed in through their own environment."""
-    return {
+    """Return the secrets that the operator handed in through their own environment.
+
+    Raises `SecretsError` for one that is not UTF-8: no file of Harbor's could hold it.
+    """
+    found = {
         key.removeprefix(ENVIRONMENT_PREFIX).lower(): value
         for key, value in environment.items()
         if key.startswith(ENVIRONMENT_PREFIX)
     }
+    for name, value in found.items():
+        if not value.isprintable() and any("\udc80" <= one <= "\udcff" for one in value):
+            raise SecretsError(
+                tr("{variable} is not UTF-8; give the secret in UTF-8, or in a file with --secrets",
+                   variable=f"{ENVIRONMENT_PREFIX}{name.upper()}")
+            )  # fmt: skip
+    return found
 
 
 def scrub_environment() -> dict[str, str]:
     """Take the secrets out of our own environment, so that no program we start inherits them."""
     found = from_environment(os.environ)
+    remember(found.values())
     for key in [key for key in os.environ if key.startswith(ENVIRONMENT_PREFIX)]:
         del os.environ[key]
     return found
@@ -255,6 +270,7 @@ def from_file(path: Path) -> dict[str, str]:
                "that short cannot be masked in output",
                path=path, number=MINIMUM_LENGTH, names=", ".join(short))
         )  # fmt: skip
+    remember(data.values())
     return data
 
 
@@ -282,6 +298,7 @@ class Store:
                    "made with", file=self.path)
             ) from None  # fmt: skip
         loaded: dict[str, str] = yaml.load(plain, Loader=yaml.BaseLoader)  # noqa: S506
+        remember([passphrase, *(value for name, value in loaded.items() if name not in PUBLIC)])
         return loaded
 
     def write(self, values: Mapping[str, str], passphrase: str) -> None:
@@ -289,6 +306,7 @@ class Store:
         import pyrage  # noqa: PLC0415
         import yaml  # noqa: PLC0415
 
+        remember([passphrase, *(value for name, value in values.items() if name not in PUBLIC)])
         plain = yaml.safe_dump(dict(values), allow_unicode=True).encode()
         write_atomically(self.path, pyrage.passphrase.encrypt(plain, passphrase), mode=0o600)
 

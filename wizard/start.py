@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+from types import TracebackType
 
 from harbor_wizard import language
 from harbor_wizard.errors import HarborWizardError, Interrupted
@@ -22,9 +24,10 @@ def shows_screens() -> bool:
 
 def main() -> None:
     """Run the program; every error of ours becomes a sentence and an exit code."""
-    # Out of our own environment, so that nothing that we start inherits them.
-    given = scrub_environment()
+    _tell_of_bugs()
     try:
+        # Out of our own environment, so that nothing that we start inherits them.
+        given = scrub_environment()
         if not sys.argv[1:] and shows_screens():
             language.choose()
             from harbor_wizard.screens.app import run  # noqa: PLC0415 - only where it is shown
@@ -44,6 +47,29 @@ def main() -> None:
         # The reader of our output went away (`| head`): that is not an error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+
+
+def _tell_of_bugs() -> None:
+    """Have bugs told as sentences; what is needed for it is imported when there is one."""
+
+    def ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt | SystemExit):
+            sys.__excepthook__(kind, error, trace)
+        else:
+            _report(error)
+
+    def thread_ended(args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
+            _report(args.exc_value)
+
+    sys.excepthook = ended
+    threading.excepthook = thread_ended
+
+
+def _report(error: BaseException) -> None:
+    from harbor_wizard import crash  # noqa: PLC0415 - seldom needed
+
+    _say(f"harbor-wizard: {crash.report(error)}")
 
 
 def _say(line: str) -> None:

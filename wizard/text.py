@@ -145,6 +145,19 @@ class Masker:
         return self._pattern.sub(MASK, text) if self._pattern else text
 
 
+_known: set[str] = set()
+
+
+def remember(secrets: Iterable[str]) -> None:
+    """Remember secrets that this process has seen: its crash reports are masked with them."""
+    _known.update(secret for secret in secrets if len(secret) >= 4)
+
+
+def known() -> frozenset[str]:
+    """Return every secret that was remembered."""
+    return frozenset(_known)
+
+
 class FixedValues:
     """Values from a mapping, for previews and tests."""
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harbor_wizard import crash
 from harbor_wizard.causes import likely
 from harbor_wizard.engine import hostlock
 from harbor_wizard.engine.events import (
@@ -207,6 +208,8 @@ class Runner:
                 self._leave(transport)
         except HarborWizardError as error:
             self._not_reached(host, error)
+        except Exception as error:  # a bug of ours ends this host's work only, and is told of
+            self._not_reached(host, crash.report(error))
         finally:
             over.set()
             transport.close()
