@@ -18,9 +18,9 @@ from textual.widgets.tree import TreeNode
 
 from harbor_wizard import run, show
 from harbor_wizard.changes import Changes, changes
-from harbor_wizard.compare import Compared, Standing, compare, difference
 from harbor_wizard.errors import HarborWizardError
 from harbor_wizard.files import write_atomically
+from harbor_wizard.inspection.compare import Compared, Standing, compare, difference
 from harbor_wizard.language import mark, tr, trn
 from harbor_wizard.notes import notes
 from harbor_wizard.plan import Plan

@@ -15,6 +15,8 @@ from textual.widgets import Static
 from harbor_wizard import report
 from harbor_wizard.engine.runner import Outcome
 from harbor_wizard.files import write_atomically
+from harbor_wizard.inspection.status import probe
+from harbor_wizard.inspection.verify import verify
 from harbor_wizard.language import mark, tr
 from harbor_wizard.notes import notes
 from harbor_wizard.output import human_seconds
@@ -23,8 +25,6 @@ from harbor_wizard.screens.base import WizardScreen
 from harbor_wizard.screens.speaking import pad
 from harbor_wizard.screens.widgets import say
 from harbor_wizard.session import Session
-from harbor_wizard.status import probe
-from harbor_wizard.verify import verify
 
 if TYPE_CHECKING:
     from harbor_wizard.screens.running import RunControl

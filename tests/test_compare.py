@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from harbor_wizard.compare import Compared, Standing, compare, difference, masked_now
 from harbor_wizard.errors import TransportError
+from harbor_wizard.inspection.compare import Compared, Standing, compare, difference, masked_now
 from harbor_wizard.model.cluster import Cluster, Host
 from harbor_wizard.plan import Plan
 from harbor_wizard.secrets import SecretValues

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from harbor_wizard import bundle, language
+from harbor_wizard.inspection.status import ClusterStatus, HostStatus
 from harbor_wizard.model import load
 from harbor_wizard.plan import Plan
 from harbor_wizard.solutions import make_plan
-from harbor_wizard.status import ClusterStatus, HostStatus
 from harbor_wizard.step import Command, Step
 
 from .conftest import EXAMPLES

@@ -457,7 +457,7 @@ def status(
     if output == "json":
         language.choose("en")  # other programs read it
     from harbor_wizard import run  # noqa: PLC0415
-    from harbor_wizard.status import probe  # noqa: PLC0415
+    from harbor_wizard.inspection.status import probe  # noqa: PLC0415
 
     found, made = _planned(session)
     values = _values_for_looking(found, made, _given(secrets))
@@ -481,7 +481,7 @@ def _values_for_looking(session: Any, made: Any, given: Mapping[str, str]) -> An
 def verify(session: SessionArgument, secrets: SecretsOption = None) -> None:
     """Log in, push and pull as clients do, compare the nodes, and follow what replicates."""
     from harbor_wizard import run  # noqa: PLC0415
-    from harbor_wizard.verify import verify as verify_all  # noqa: PLC0415
+    from harbor_wizard.inspection.verify import verify as verify_all  # noqa: PLC0415
 
     found, made = _planned(session)
     values = run.open_secrets(found, made, _given(secrets), _asker())

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from harbor_wizard import run, secrets, session
-from harbor_wizard.compare import Compared, compare, difference
+from harbor_wizard.inspection.compare import Compared, compare, difference
 from harbor_wizard.solutions import make_plan
 
 

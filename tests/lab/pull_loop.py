@@ -10,7 +10,7 @@ import ssl
 import sys
 import time
 
-from harbor_wizard.registry import Registry, RegistryError
+from harbor_wizard.inspection.registry import Registry, RegistryError
 
 address, name, ca, seconds = sys.argv[1:]
 password = sys.stdin.readline().strip()

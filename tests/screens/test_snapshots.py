@@ -23,9 +23,9 @@ from textual.widgets import DataTable, OptionList, Tree
 
 from harbor_wizard import language, run
 from harbor_wizard import session as sessions
-from harbor_wizard.compare import Compared, Standing
 from harbor_wizard.engine.events import HostChanged, Output, Progress, State, StepChanged
 from harbor_wizard.engine.runner import Outcome
+from harbor_wizard.inspection.compare import Compared, Standing
 from harbor_wizard.preflight import Preflight
 from harbor_wizard.preflight.facts import Facts
 from harbor_wizard.preflight.looking import judge

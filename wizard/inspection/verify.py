@@ -7,15 +7,15 @@ import secrets
 from collections.abc import Iterator
 
 from harbor_wizard.engine.runner import Connect
+from harbor_wizard.inspection.registry import Registry, RegistryError, bearer
+from harbor_wizard.inspection.status import GOOD, probe
+from harbor_wizard.inspection.verify_replication import replicated
+from harbor_wizard.inspection.ways import Check, Ways, attempt
 from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster
-from harbor_wizard.registry import Registry, RegistryError, bearer
 from harbor_wizard.secrets import SecretValues
 from harbor_wizard.session import Session
-from harbor_wizard.status import GOOD, probe
 from harbor_wizard.transport.base import Call, Phase
-from harbor_wizard.verify_replication import replicated
-from harbor_wizard.ways import Check, Ways, attempt
 
 # The project that every Harbor has from the start.
 _PROJECT = "library"

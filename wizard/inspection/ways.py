@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from harbor_wizard import certificates
 from harbor_wizard.errors import HarborWizardError
+from harbor_wizard.inspection.registry import Registry
 from harbor_wizard.model.cluster import Cluster, Host
-from harbor_wizard.registry import Registry
 from harbor_wizard.secrets import SecretValues
 from harbor_wizard.session import Session
 

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 
 from harbor_wizard.components import replication
+from harbor_wizard.inspection.registry import Registry, RegistryError
+from harbor_wizard.inspection.ways import Check, Ways, attempt
 from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster
-from harbor_wizard.registry import Registry, RegistryError
-from harbor_wizard.ways import Check, Ways, attempt
 
 # Longer than a job may wait for a worker, in seconds; seconds are what is seen.
 _PATIENCE = 120.0
