@@ -58,11 +58,12 @@ HELP_PACKAGES = {
 }  # fmt: skip
 HELP_MODULES = {
     "harbor_wizard",
-    "harbor_wizard.bundle_cli", "harbor_wizard.secrets_cli",
+    "harbor_wizard.bundle_cli", "harbor_wizard.logs_cli", "harbor_wizard.secrets_cli",
     "harbor_wizard.cli",
     "harbor_wizard.errors",
     "harbor_wizard.files",
     "harbor_wizard.language",
+    "harbor_wizard.options",
     "harbor_wizard.secrets",
     "harbor_wizard.start",
     "harbor_wizard.text",

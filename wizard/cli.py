@@ -14,9 +14,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from harbor_wizard import bundle_cli, language, secrets_cli
+from harbor_wizard import bundle_cli, language, logs_cli, secrets_cli
 from harbor_wizard.errors import HarborWizardError, Interrupted, PreflightFailed
 from harbor_wizard.language import tr, trn
+from harbor_wizard.options import SecretsOption, SessionArgument
 from harbor_wizard.start import shows_screens
 
 _EPILOG = (
@@ -32,14 +33,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-
-SessionArgument = Annotated[
-    str, typer.Argument(metavar="SESSION", help="A session or a cluster file.")
-]
-SecretsOption = Annotated[
-    Path | None,
-    typer.Option("--secrets", help="A YAML file of mode 0600 with secrets, and “passphrase”."),
-]
 
 # Taken out of our own environment by `start`.
 _from_environment: dict[str, str] = {}
@@ -518,6 +511,7 @@ def check(
 
 bundle_cli.register(app)
 secrets_cli.register(app, _given, _asker)
+logs_cli.register(app, _planned, _given, _asker, _accept)
 
 
 @app.command(epilog="Example: harbor-wizard schema > cluster.schema.json")

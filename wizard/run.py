@@ -13,8 +13,8 @@ from harbor_wizard.engine.events import Sink
 from harbor_wizard.engine.runner import Connect, Runner, Settings
 from harbor_wizard.errors import InputError, SecretsError
 from harbor_wizard.files import write_atomically
-from harbor_wizard.language import tr
 from harbor_wizard.journal import Journal
+from harbor_wizard.language import tr
 from harbor_wizard.lock import Lock
 from harbor_wizard.model.cluster import Cluster, GcsStorage, Host
 from harbor_wizard.plan import Plan

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from harbor_wizard.language import tr
-
-_Session = Annotated[str, typer.Argument(metavar="SESSION", help="A session or a cluster file.")]
-_Secrets = Annotated[
-    Path | None,
-    typer.Option("--secrets", help="A YAML file of mode 0600 with secrets, and “passphrase”."),
-]
-
-Given = Callable[[Path | None], dict[str, str]]
-Asker = Callable[[], Callable[[str], str] | None]
+from harbor_wizard.options import Asker, Given, SecretsOption, SessionArgument
 
 
 def register(app: typer.Typer, given: Given, asker: Asker) -> None:
@@ -36,7 +27,7 @@ def register(app: typer.Typer, given: Given, asker: Asker) -> None:
         return found, keeping.kept(found, opener), opener
 
     @group.command("list", epilog="Example: harbor-wizard secrets list prod-eu")
-    def names(session: _Session, secrets: _Secrets = None) -> None:
+    def names(session: SessionArgument, secrets: SecretsOption = None) -> None:
         """List the names of what is kept; no value."""
         from harbor_wizard import keeping  # noqa: PLC0415
 
@@ -47,12 +38,12 @@ def register(app: typer.Typer, given: Given, asker: Asker) -> None:
 
     @group.command("keep", epilog="Example: harbor-wizard secrets keep prod-eu keyring")
     def keep(
-        session: _Session,
+        session: SessionArgument,
         where: Annotated[str, typer.Argument(help="passphrase, keyring or nothing.")],
         out: Annotated[
             Path | None, typer.Option("--out", help="With nothing: a new file for what was kept.")
         ] = None,
-        secrets: _Secrets = None,
+        secrets: SecretsOption = None,
     ) -> None:
         """Keep the secrets under a passphrase, by the system's keyring, or not at all."""
         from harbor_wizard import keeping  # noqa: PLC0415
@@ -78,9 +69,9 @@ def register(app: typer.Typer, given: Given, asker: Asker) -> None:
 
     @group.command("export", epilog="Example: harbor-wizard secrets export prod-eu --out s.yaml")
     def export(
-        session: _Session,
+        session: SessionArgument,
         out: Annotated[Path, typer.Option("--out", help="A new file; its mode will be 0600.")],
-        secrets: _Secrets = None,
+        secrets: SecretsOption = None,
     ) -> None:
         """Write what is kept into a new file, in plain: for a vault of yours."""
         _, values, _ = opened(session, secrets)
@@ -88,9 +79,9 @@ def register(app: typer.Typer, given: Given, asker: Asker) -> None:
 
     @group.command("rotate", epilog="Example: harbor-wizard secrets rotate prod-eu vrrp_password")
     def rotate(
-        session: _Session,
+        session: SessionArgument,
         name: Annotated[list[str], typer.Argument(metavar="NAME…", help="See: secrets list.")],
-        secrets: _Secrets = None,
+        secrets: SecretsOption = None,
     ) -> None:
         """Have secrets drawn anew; the next apply brings them to the hosts."""
         from harbor_wizard.rotation import rotated  # noqa: PLC0415
@@ -102,7 +93,7 @@ def register(app: typer.Typer, given: Given, asker: Asker) -> None:
         typer.echo(tr("drawn anew by the next run: harbor-wizard apply {name}", name=found.name))
 
     @group.command("passphrase", epilog="Example: harbor-wizard secrets passphrase prod-eu")
-    def passphrase(session: _Session, secrets: _Secrets = None) -> None:
+    def passphrase(session: SessionArgument, secrets: SecretsOption = None) -> None:
         """Encrypt what is kept under another passphrase."""
         from harbor_wizard import keeping  # noqa: PLC0415
 
