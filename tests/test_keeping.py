@@ -161,10 +161,10 @@ def test_the_list_has_names_and_no_values(session: Session, tmp_path: Path) -> N
 def test_rotation_draws_anew_what_it_can_and_keeps_the_rest(session: Session) -> None:
     first = opened(session, {**PHRASE, **OWN})
     kept = session.store.read(PHRASE["passphrase"])
-    session.store.write(rotated(kept, ["vrrp_password", "harbor_token_key"]), PHRASE["passphrase"])
+    session.store.write(rotated(kept, ["harbor_core_secret", "harbor_token_key"]), PHRASE["passphrase"])
     second = opened(session, PHRASE)
     changed = {name for name in first if first[name] != second[name]}
-    assert changed == {"vrrp_password", "harbor_token_key", "harbor_token_certificate"}
+    assert changed == {"harbor_core_secret", "harbor_token_key", "harbor_token_certificate"}
 
 
 @pytest.mark.parametrize(

@@ -375,8 +375,6 @@ class Drawn:
         self._text = text
 
     def value(self, name: str) -> str:
-        if name == "vrrp_password":
-            return "12345678"
         if name.endswith(("_password", "_secret", "access_key", "secret_key", "account_key")):
             return f"{self._text}{name}"
         return f"canary-{name}"

@@ -63,7 +63,6 @@ class Harmless:
         drawn["harbor_token_key"] = drawn[secrets.TLS_KEY]
         drawn["harbor_token_certificate"] = drawn[secrets.TLS_CERTIFICATE]
         drawn["storage_key"] = '{"type": "service_account"}\n'
-        drawn["vrrp_password"] = "12345678"
         self._values = drawn
 
     def value(self, name: str) -> str:

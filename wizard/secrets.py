@@ -121,8 +121,6 @@ _DRAWN: dict[str, Callable[[], str]] = {
     "harbor_csrf_key": lambda: _token(32),
     "harbor_xsrf_key": lambda: _token(40),
     "harbor_robot_scanner_prefix": lambda: _token(8),
-    # VRRP's field has eight characters.
-    "vrrp_password": lambda: _token(8),
     # Of the database that a Harbor brings itself, and of the robots that replicate.
     "harbor_database_password": lambda: _token(24),
     "harbor_redis_password": lambda: _token(24),

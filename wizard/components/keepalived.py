@@ -10,7 +10,6 @@ from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import BalancerType, Cluster, Host, Solution
 from harbor_wizard.releases import find
 from harbor_wizard.render import render
-from harbor_wizard.secrets import secret
 from harbor_wizard.step import Step, file, look
 
 _CONFIG = "/etc/keepalived/keepalived.conf"
@@ -26,6 +25,7 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
     holders = cluster.vip_holders
     balances = cluster.balancer.type is BalancerType.LVS
     alive, why = _alive(cluster)
+    version, seconds = _pace(cluster)
     release = find(cluster.release)
     yield install(
         cluster, host, "keepalived", why=tr("it moves the virtual address to a host that lives"),
@@ -50,11 +50,12 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
             held=cluster.virtual_address,
             peers=[peer for peer in holders if peer is not host],
             priority=_HIGHEST_PRIORITY - _STEP * holders.index(host),
-            vrrp_password=secret("vrrp_password"),
+            version=version, seconds=seconds,
             script=f"{_SCRIPTS}/{alive}", alive=alive,
             # Where the node itself is asked, its own address is what clients reach through it.
             arguments=f" {host.address}" if cluster.solution is Solution.ACTIVE_STANDBY else "",
-            interval=3 if cluster.solution is Solution.ACTIVE_STANDBY else 2,
+            # A balancer's process is next to it and answers at once.
+            interval=3 if cluster.solution is Solution.ACTIVE_STANDBY else 1,
             ports=lvs.ports(cluster) if balances else (),
         ),
         tr("the virtual address, its priority here, and what has to live for it"), mode=0o600,
@@ -65,6 +66,17 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
         test=f"setsid -w keepalived --config-test -f {_CONFIG}",
         alive="systemctl is-active --quiet keepalived",
     )  # fmt: skip
+
+
+def _pace(cluster: Cluster) -> tuple[int, str]:
+    """Return VRRP's version, and the seconds between two advertisements.
+
+    Parts of a second need VRRP 3, and a holder that is cut off is followed 1.7 s later by them.
+    The keepalived of CentOS 7 (1.3.5) miscounts the checksum of VRRP 3 by unicast (keepalived
+    #642); a virtual address of IPv6 is VRRP 3 always.
+    """
+    old = any(host.platform == "centos-7" for host in cluster.vip_holders)
+    return (2, "1") if old and ":" not in str(cluster.vip) else (3, "0.5")
 
 
 def _alive(cluster: Cluster) -> tuple[str, str]:
