@@ -58,7 +58,8 @@ HELP_PACKAGES = {
 }  # fmt: skip
 HELP_MODULES = {
     "harbor_wizard",
-    "harbor_wizard.bundle_cli", "harbor_wizard.logs_cli", "harbor_wizard.secrets_cli",
+    "harbor_wizard.bundle_cli", "harbor_wizard.drill_cli", "harbor_wizard.logs_cli",
+    "harbor_wizard.secrets_cli",
     "harbor_wizard.cli",
     "harbor_wizard.errors",
     "harbor_wizard.files",

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from harbor_wizard import bundle_cli, language, logs_cli, secrets_cli
+from harbor_wizard import bundle_cli, drill_cli, language, logs_cli, secrets_cli
 from harbor_wizard.errors import HarborWizardError, Interrupted, PreflightFailed
 from harbor_wizard.language import tr, trn
 from harbor_wizard.options import SecretsOption, SessionArgument
@@ -512,6 +512,7 @@ def check(
 bundle_cli.register(app)
 secrets_cli.register(app, _given, _asker)
 logs_cli.register(app, _planned, _given, _asker, _accept)
+drill_cli.register(app, _given, _asker, _accept)
 
 
 @app.command(epilog="Example: harbor-wizard schema > cluster.schema.json")

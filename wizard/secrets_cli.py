@@ -77,7 +77,7 @@ def register(app: typer.Typer, given: Given, asker: Asker) -> None:
         _, values, _ = opened(session, secrets)
         _hand_out(out, values)
 
-    @group.command("rotate", epilog="Example: harbor-wizard secrets rotate prod-eu harbor_token_key")
+    @group.command("rotate", epilog="Example: harbor-wizard secrets rotate prod-eu harbor_csrf_key")
     def rotate(
         session: SessionArgument,
         name: Annotated[list[str], typer.Argument(metavar="NAME…", help="See: secrets list.")],

@@ -57,12 +57,15 @@ class Registry:
     def __init__(
         self, address: str, port: int, name: str, context: ssl.SSLContext | None,
         headers: Mapping[str, str] | None = None, timeout: float = _TIMEOUT,
+        reach: float | None = None,
     ) -> None:  # fmt: skip
         """`context` is for https; without one it is http. `headers` go with each request.
 
-        `timeout` is in seconds, for the connection and for each wait for an answer.
+        `timeout` is in seconds, for each wait for an answer, and for the connection where `reach`
+        says nothing else.
         """
         self._timeout = timeout
+        self._reach = timeout if reach is None else reach
         self._address, self._port, self._name = address, port, name
         self._context = context
         self._headers = dict(headers or {})
@@ -74,7 +77,8 @@ class Registry:
         """Send a request. Raises `RegistryError` where there is no answer."""
         connection = http.client.HTTPConnection(self._address, self._port, timeout=self._timeout)
         try:
-            connection.sock = socket.create_connection((self._address, self._port), self._timeout)
+            connection.sock = socket.create_connection((self._address, self._port), self._reach)
+            connection.sock.settimeout(self._timeout)
             if self._context is not None:
                 connection.sock = self._context.wrap_socket(
                     connection.sock, server_hostname=self._name
@@ -106,8 +110,8 @@ class Registry:
         }
         return {**parts, "overall": str(found.get("status"))}
 
-    def token(self, user: str, password: str, scope: str) -> str:
-        """Log in and return a bearer token for a scope."""
+    def token(self, user: str | None, password: str, scope: str) -> str:
+        """Log in and return a bearer token for a scope; without a user, what anybody gets."""
         challenge = self.request("GET", "/v2/").headers
         header = next((v for k, v in challenge.items() if k.lower() == "www-authenticate"), "")
         words = dict(re.findall(r'(\w+)="([^"]*)"', header))
@@ -115,7 +119,8 @@ class Registry:
             raise RegistryError(tr("/v2/ asks for no token: is this Harbor?"))
         query = urlencode({"service": words.get("service", ""), "scope": scope})
         answer = self.request(
-            "GET", f"{urlsplit(words['realm']).path}?{query}", basic(user, password)
+            "GET", f"{urlsplit(words['realm']).path}?{query}",
+            None if user is None else basic(user, password),
         )
         if answer.status != 200:
             raise RegistryError(

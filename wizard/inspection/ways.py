@@ -37,12 +37,15 @@ class Ways:
     def __init__(self, session: Session, cluster: Cluster, values: SecretValues) -> None:
         self._session, self._cluster, self._values = session, cluster, values
 
-    def front(self) -> Registry:
-        """Return the way that clients take. The certificate is checked as theirs do."""
+    def front(self, timeout: float = 20.0, reach: float | None = None) -> Registry:
+        """Return the way that clients take. The certificate is checked as theirs do.
+
+        `timeout` and `reach` are in seconds, see `Registry`.
+        """
         cluster = self._cluster
-        if cluster.scheme == "http":
-            return Registry(cluster.front, 80, cluster.public_name, None)
-        return Registry(cluster.front, 443, cluster.public_name, self._trusting())
+        http = cluster.scheme == "http"
+        port, trusting = (80, None) if http else (443, self._trusting())
+        return Registry(cluster.front, port, cluster.public_name, trusting, None, timeout, reach)
 
     def node(self, node: Host) -> Registry:
         """Return the way to one node by itself."""
