@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from harbor_wizard.inspection import status
 from harbor_wizard.drill import breaking
 from harbor_wizard.drill.scenario import Failure
 from harbor_wizard.engine import hostlock
 from harbor_wizard.engine.runner import Connect
 from harbor_wizard.errors import HarborWizardError, StepFailed, TransportError
+from harbor_wizard.inspection import status
 from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster, Host
 from harbor_wizard.text import printable

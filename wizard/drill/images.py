@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 
 from harbor_wizard.drill.load import ANSWER, LOOK_ANSWER, LOOK_REACH, REACH, Target
 from harbor_wizard.errors import HarborWizardError, StepFailed
-from harbor_wizard.language import tr
-from harbor_wizard.model.cluster import Cluster, Solution
 from harbor_wizard.inspection.registry import Registry, RegistryError, basic
 from harbor_wizard.inspection.ways import Ways
+from harbor_wizard.language import tr
+from harbor_wizard.model.cluster import Cluster, Solution
 
 # Seconds: longer than a job of Harbor's may wait for a worker, and than a balancer's checks take.
 _LAG, _SETTLES = 120.0, 30.0

@@ -21,13 +21,13 @@ from harbor_wizard.engine.hostlock import BEAT_EVERY
 from harbor_wizard.engine.runner import Connect
 from harbor_wizard.errors import HarborWizardError, Interrupted, SessionError, StepFailed
 from harbor_wizard.files import write_atomically
+from harbor_wizard.inspection.registry import RegistryError
+from harbor_wizard.inspection.ways import Ways
 from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster
-from harbor_wizard.inspection.registry import RegistryError
 from harbor_wizard.releases import find
 from harbor_wizard.secrets import SecretValues
 from harbor_wizard.session import Session
-from harbor_wizard.inspection.ways import Ways
 
 _PROJECT = "library"
 # Seconds: how long the load has to succeed before anything is broken, how long it runs on.
