@@ -35,7 +35,8 @@ class PreflightScreen(WizardScreen):
 
     STEP = "Preflight"
     HELP = mark(
-        "r looks at all hosts at once; nothing is changed there. Each row is a check, each column "
+        "r looks at all hosts at once; nothing is changed there, but for one file that each node "
+        "writes to a shared image store and removes again. Each row is a check, each column "
         "a host: ✓ is well, ! is a warning, ✗ would make a run fail, · does not apply. Below is "
         "told what was seen under the cursor, what is wanted and why, and what to do; f goes to "
         "the next one that is not well.\n"
@@ -256,7 +257,8 @@ class PreflightScreen(WizardScreen):
 
         def look() -> None:
             try:
-                found = preflight.look(cluster, connect, on_host=on_host)
+                found = preflight.look(cluster, connect, on_host=on_host, values=values,
+                                       folder=self.work.session.folder)  # fmt: skip
             except Exception as error:  # said on the screen: nobody sees a thread's traceback
                 self.post_message(self.Looked(None, type(error).__name__))
             else:

@@ -29,7 +29,8 @@ class ServicesScreen(WizardScreen):
         "nodes can reach, with its SHA-256. Files are looked for from the folder that the session "
         "was made in; in a field for a file, Ctrl+O chooses one.\n"
         "Ctrl+T tries the database, Redis, the shared folders and the public name, each from the "
-        "Harbor nodes, which will use them; nothing is changed there.\n"
+        "Harbor nodes, which will use them, with the passwords that are here; nothing is changed "
+        "there, but for one file that each node writes to a shared folder and removes again.\n"
         "What is asked goes by the solution and the release. Where the nodes share their state, "
         "the database, Redis and the image store exist already; the wizard uses them, it does not "
         "install them (a host with the role services brings the first two, for a proof of "
@@ -91,7 +92,8 @@ class ServicesScreen(WizardScreen):
         def look() -> None:
             try:
                 found = preflight.look(cluster, connect, hosts=cluster.nodes,
-                                       only=preflight.SERVICE_CHECKS)  # fmt: skip
+                                       only=preflight.SERVICE_CHECKS, values=values,
+                                       folder=self.work.session.folder)  # fmt: skip
             except Exception as error:  # said on the screen: nobody sees a thread's traceback
                 self.post_message(self.Tried(None, type(error).__name__))
             else:

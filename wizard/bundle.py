@@ -352,6 +352,20 @@ def _checked(installer: Path, signature: Path, *, signed: bool) -> str:
     return known
 
 
+def known_of(release: releases.Release, installer: Path) -> tuple[str, str]:
+    """Return what is known of who made an installer: a word, and a sentence for people.
+
+    The word is good, unchecked (there is a signature, and nothing here that checks it) or none.
+    Raises `BundleError` where it is not Harbor's release workflow.
+    """
+    name = f"{installer.name}.sigstore.json"
+    known = _checked(
+        installer, installer.with_name(name), signed=release.signature == "sigstore"
+    )
+    word = {_SIGNED: "good", _NO_COSIGN: "unchecked"}.get(known, "none")
+    return word, tr(known, release=release.version, file=name)
+
+
 def _bring(given: str, path: Path, say: Say) -> None:
     """Copy a file, or fetch a URL; a fetch goes on where an earlier one stopped."""
     part = path.with_name(f"{path.name}.part")

@@ -141,6 +141,19 @@ def problems(
     )  # fmt: skip
 
 
+def ends(cluster: Cluster, folder: Path) -> datetime.datetime | None:
+    """Return when the operator's certificate ends; None where that cannot be read."""
+    from cryptography import x509  # noqa: PLC0415
+
+    if cluster.tls.certificate is None:
+        return None
+    try:
+        chain = x509.load_pem_x509_certificates(at(cluster.tls.certificate, folder).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return chain[0].not_valid_after_utc
+
+
 # Looking at the operator's.
 
 

@@ -494,15 +494,20 @@ def check(
     ] = "text",
     secrets: SecretsOption = None,
 ) -> None:
-    """Look at all hosts before anything is done, all at once; nothing is changed there."""
+    """Look at all hosts and services before anything is done, all at once.
+
+    Nothing is changed there, but for one file that each node writes to a shared image store and
+    removes again.
+    """
     if output == "json":
         language.choose("en")  # other programs read it
     from harbor_wizard import preflight, run  # noqa: PLC0415
 
     found, made = _planned(session)
-    values = _values_for_looking(found, made, _given(secrets))
+    values = run.values_for_looking(found, made, _given(secrets), _asker())
     seen = preflight.look(
-        made.cluster, run.ssh_connector(found, made.cluster, values, _accept)
+        made.cluster, run.ssh_connector(found, made.cluster, values, _accept), values=values,
+        folder=found.folder,
     )
     preflight.save(found, seen, preflight.load(found)[1])
     typer.echo(seen.as_json() if output == "json" else seen.as_text())

@@ -115,6 +115,14 @@ class ConnectionLost(TransportError):
     """The connection broke; what ran on the host may have ended or may still be running."""
 
 
+class NotForwarded(TransportError):
+    """A host's sshd opens no connections for others, so nothing is seen from there."""
+
+
+class NotAnswering(TransportError):
+    """What was dialled from a host does not answer it."""
+
+
 class Interrupted(HarborWizardError):
     """The operator stopped the run."""
 

@@ -21,6 +21,7 @@ from harbor_wizard.plan import Plan
 from harbor_wizard.secrets import (
     CA_CERTIFICATE,
     CA_KEY,
+    PASSPHRASE,
     TLS_CERTIFICATE,
     TLS_KEY,
     SecretValues,
@@ -40,12 +41,7 @@ Ask = Callable[[str], str] | None
 
 def needed_secrets(plan: Plan) -> list[str]:
     """Return the names of all secrets that a run of the plan needs, in the order of use."""
-    names: dict[str, None] = {}
-    for host in plan.cluster.hosts:
-        access = plan.cluster.reached_by(host)
-        for reference in (access.password, access.sudo_password):
-            if reference is not None:
-                names[reference.removeprefix("secret:")] = None
+    names: dict[str, None] = dict.fromkeys(_login_secrets(plan.cluster))
     for step in plan.steps:
         for command in (step.check, step.apply, step.verify):
             if isinstance(command, Command):
@@ -53,6 +49,15 @@ def needed_secrets(plan: Plan) -> list[str]:
                 names.update({h.name: None for text in texts if text for h in text.holes})
     # These are read from the operator's files, not given as secrets.
     return [name for name in names if name not in files(plan.cluster)]
+
+
+def _login_secrets(cluster: Cluster) -> list[str]:
+    """Return the names of the secrets that logins need."""
+    accesses = [cluster.reached_by(host) for host in cluster.hosts]
+    return list(dict.fromkeys(
+        reference.removeprefix("secret:") for access in accesses
+        for reference in (access.password, access.sudo_password) if reference is not None
+    ))  # fmt: skip
 
 
 def files(cluster: Cluster) -> dict[str, str]:
@@ -128,6 +133,35 @@ def _refuse_unfit(values: Mapping[str, str]) -> None:
             tr("{names} cannot be used: there is a line break or another control character in it; "
                "give a secret of one line", names=", ".join(unfit))
         )  # fmt: skip
+
+
+def values_for_looking(
+    session: Session, plan: Plan, given: Mapping[str, str], ask: Ask
+) -> SecretValues:
+    """Return the secrets that are here, for a look: given, or kept. Nothing is drawn or written.
+
+    What a login needs is asked for. The passphrase is, too, where something is kept; a look goes
+    on without what it would open where nobody can be asked. Raises `SecretsError`.
+    """
+    values, logins = dict(given), _login_secrets(plan.cluster)
+    wanted = set(needed_secrets(plan))
+    lacking = [name for name in logins if name not in values]
+    if session.store.exists and wanted - values.keys():
+        opener = None
+        if lacking or ask is not None or PASSPHRASE in given or not _is_typed(session):
+            opener = keeping.passphrase(session, given, ask)
+        values = {**keeping.kept(session, opener), **values}
+        lacking = [name for name in logins if name not in values]
+    if lacking and ask is None:
+        raise SecretsError(missing(lacking))
+    for name in lacking:
+        values[name] = ask(name) if ask else ""
+    return SecretValues({name: v for name, v in values.items() if name != CA_KEY}, {})
+
+
+def _is_typed(session: Session) -> bool:
+    """Say whether the passphrase is one that the operator types."""
+    return keeping.keeping(session) is keeping.Keeping.PASSPHRASE
 
 
 def ssh_connector(

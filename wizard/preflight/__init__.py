@@ -1,7 +1,10 @@
-"""Looks at all hosts before anything is done: read-only, and all at once.
+"""Looks at all hosts before anything is done, all at once.
 
 One script is run on each host and prints what is so there (`facts`); what that means for the
-cluster is decided here, by functions that each look at one thing (`checks`).
+cluster is decided here, by functions that each look at one thing (`checks`). Services are spoken to
+from the hosts that will use them, through their SSH connections (`dialling`). All that is read-only
+but for one thing: each node writes a small file into a shared image store, looks for those of the
+others, and removes its own (`store`).
 """
 
 from __future__ import annotations

@@ -87,7 +87,8 @@ done
 """
 
 _TRY = r"""
-timeout 5 bash -c '</dev/tcp/{name}/{port}' 2>/dev/null && say reaches {both} || say refused {both}
+{{ timeout 5 bash -c '</dev/tcp/{name}/{port}' 2>/dev/null && say reaches {both} ||
+  say refused {both}; }} &
 """
 
 _SHARED = r"""
@@ -101,7 +102,7 @@ fi
 
 def script(cluster: Cluster, host: Host) -> str:
     """Return the script that prints a host's facts. It changes nothing."""
-    parts = [_SYSTEM]
+    parts, tries = [_SYSTEM], []
     name = quote(cluster.public_name)
     parts.append(f"getent ahosts {name} | awk '!seen[$1]++ {{ print \"resolves\\t\" $1 }}'\n")
     if Role.HARBOR in host.roles:
@@ -109,7 +110,7 @@ def script(cluster: Cluster, host: Host) -> str:
         parts.append(_ROOM.format(places=" ".join(map(quote, places))))
         left = [f"{cluster.install_dir}/harbor.yml", f"{cluster.install_dir}/harbor.cfg"]
         parts.append(_exists("leftover", left))
-        parts += [
+        tries += [
             _TRY.format(name=quote(server), port=port, both=quote(f"{server} {port}"))
             for _, server, port in host_component.endpoints(cluster)
         ]
@@ -120,7 +121,8 @@ def script(cluster: Cluster, host: Host) -> str:
             f"ping -c 1 -W 1 {quote(cluster.vip)} >/dev/null 2>&1 && say answers yes\n"
             f"say neighbour \"$(ip neigh show to {quote(cluster.vip)} 2>/dev/null | head -n 1)\"\n"
         )
-    return "".join(parts) + "exit 0\n"
+    # What does not answer is waited for once, not once for each: these go on side by side.
+    return "".join([*parts, *tries]) + "wait\nexit 0\n"
 
 
 def shared_folders(cluster: Cluster) -> list[str]:

@@ -7,16 +7,19 @@ import json
 import time
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
 from harbor_wizard.engine.runner import Connect
 from harbor_wizard.errors import HarborWizardError, SecretsError
 from harbor_wizard.language import tr, trn
-from harbor_wizard.model.cluster import Cluster, Host
+from harbor_wizard.model.cluster import Cluster, Host, Role
+from harbor_wizard.preflight import objects, postgres, resp, store, supplies
 from harbor_wizard.preflight.check import Seen
 from harbor_wizard.preflight.checks import CHECKS, TITLES
-from harbor_wizard.preflight.facts import Facts, script
+from harbor_wizard.preflight.facts import Facts, script, shared_folders
 from harbor_wizard.preflight.finding import Finding, Level
-from harbor_wizard.transport.base import Call, Phase
+from harbor_wizard.secrets import SecretValues
+from harbor_wizard.transport.base import Call, Phase, Transport
 
 _ANSWER_WITHIN = 45.0  # seconds: a host with a dead NFS mount answers `df` never
 
@@ -101,21 +104,33 @@ def told(finding: Finding, hosts: str) -> list[str]:
 def look(
     cluster: Cluster, connect: Connect, *, on_host: OnHost | None = None,
     only: Collection[str] | None = None, hosts: tuple[Host, ...] | None = None,
+    values: SecretValues | None = None, folder: Path | None = None,
 ) -> Preflight:  # fmt: skip
-    """Look at all hosts at once, or at some of them; nothing is changed there.
+    """Look at all hosts at once, or at some of them.
 
-    `only` names the checks that are wanted. `on_host` is called by threads, with a host's name and
-    how it stands. A host that cannot be looked at is a finding of its own; nothing is raised.
+    Nothing is changed there, but for one file of each node in a shared image store, which is
+    removed again (see `store`). `only` names the checks that are wanted. `on_host` is called by
+    threads, with a host's name and how it stands. `values` are the secrets that are here: what
+    needs another one is not looked at, and says so. `folder` is where relative paths of the
+    cluster file start from. A host that cannot be looked at is a finding of its own; nothing is
+    raised.
     """
     looked = hosts if hosts is not None else cluster.hosts
-    told_by = on_host or _nothing
-    with concurrent.futures.ThreadPoolExecutor(max_workers=max(len(looked), 1)) as pool:
-        answers = dict(zip(
-            [host.name for host in looked],
-            pool.map(lambda host: _ask(cluster, host, connect, told_by), looked),
-            strict=True,
-        ))  # fmt: skip
-    return judge(cluster, looked, answers, only)
+    wanted = {one.name for one in CHECKS} if only is None else set(only)
+    secrets = values or SecretValues({}, {})
+    visits = [Visit(cluster, host, connect, on_host or _nothing, wanted, secrets)
+              for host in looked]  # fmt: skip
+    with concurrent.futures.ThreadPoolExecutor(max_workers=len(visits) + 1) as pool:
+        here = pool.submit(supplies.here, cluster, folder, wanted)
+        try:
+            list(pool.map(Visit.look, visits))
+            tokens = {one.name: one.token for one in visits if one.wrote}
+            if len(tokens) > 1:
+                list(pool.map(lambda one: one.look_for(tokens), visits))
+        finally:
+            # Also when the look ends badly: what was written is removed by who wrote it.
+            list(pool.map(Visit.end, visits))
+    return judge(cluster, looked, {one.name: one.answer(here.result()) for one in visits}, only)
 
 
 def judge(
@@ -144,31 +159,104 @@ def _nothing(_host: str, _state: str) -> None:
     pass
 
 
-def _ask(cluster: Cluster, host: Host, connect: Connect, on_host: OnHost) -> Facts | Finding:
-    """Return what a host says, or why it says nothing."""
-    transport = None
-    try:
-        on_host(host.name, "connecting")
-        transport = connect(host)
-        transport.connect()
-        on_host(host.name, "looking")
-        call = Call("preflight", Phase.LOOK, script(cluster, host), timeout=_ANSWER_WITHIN)
-        before = time.time()
-        answer = transport.run(call, lambda _: None)
-        facts = Facts(answer.out, _clock_off(answer.out, before, time.time()))
-        if not facts:
-            return _not_reached(host, tr("it answers nothing that can be read"))
-    except SecretsError as error:
-        return _not_reached(host, str(error))
-    except HarborWizardError as error:
-        return _not_reached(host, str(error).removeprefix(f"{host.name}: "))
-    except Exception as error:  # the table has to say something, whatever went wrong
-        return _not_reached(host, tr("{error} while it was looked at", error=type(error).__name__))
-    finally:
-        if transport is not None:
-            transport.close()
-        on_host(host.name, "")
-    return facts
+class Visit:
+    """One host, looked at over one connection."""
+
+    def __init__(
+        self, cluster: Cluster, host: Host, connect: Connect, on_host: OnHost,
+        wanted: Collection[str], values: SecretValues,
+    ) -> None:  # fmt: skip
+        self._cluster, self._host, self._connect = cluster, host, connect
+        self._on_host, self._wanted, self._values = on_host, wanted, values
+        self._transport: Transport | None = None
+        self._text = ""
+        self._clock_off: float | None = None
+        self._why = ""  # it could not be looked at
+        self.token = store.new_token(host.name)
+        self.wrote = False
+
+    @property
+    def name(self) -> str:
+        """The host's name."""
+        return self._host.name
+
+    def look(self) -> None:
+        """Ask all that is asked of a host alone, and write to the image store."""
+        try:
+            self._on_host(self.name, "connecting")
+            self._transport = self._connect(self._host)
+            self._transport.connect()
+            self._on_host(self.name, "looking")
+            self._ask(self._transport)
+        except SecretsError as error:
+            self._why = str(error)
+        except HarborWizardError as error:
+            self._why = str(error).removeprefix(f"{self.name}: ")
+        except Exception as error:  # the table has to say something, whatever went wrong
+            self._why = tr("{error} while it was looked at", error=type(error).__name__)
+
+    def _ask(self, transport: Transport) -> None:
+        node = Role.HARBOR in self._host.roles
+        asked = [one for names, one in _SERVICES if node and names & set(self._wanted)]
+        # What is said through channels of their own does not wait for the shell.
+        with concurrent.futures.ThreadPoolExecutor(max_workers=len(_SERVICES)) as pool:
+            said = [pool.submit(one, self._cluster, transport, self._values) for one in asked]
+            before = time.time()
+            answer = self._run(script(self._cluster, self._host))
+            if not Facts(answer):
+                self._why = tr("it answers nothing that can be read")
+                return
+            self._clock_off = _clock_off(answer, before, time.time())
+            self._text += answer
+            tries = supplies.script(self._cluster, self._host, self._wanted)
+            self._text += self._run(tries) if tries else ""
+            if node and "store-shared" in self._wanted and shared_folders(self._cluster):
+                self.wrote = True
+                self._text += self._run(store.write(self._cluster, self.token))
+            self._text += "".join(one.result() for one in said)
+
+    def _run(self, text: str) -> str:
+        if self._transport is None:
+            return ""
+        call = Call("preflight", Phase.LOOK, text, timeout=_ANSWER_WITHIN)
+        return self._transport.run(call, lambda _: None).out
+
+    def look_for(self, tokens: dict[str, str]) -> None:
+        """Look for what the other nodes wrote."""
+        others = {name: token for name, token in tokens.items() if name != self.name}
+        if not self.wrote or self._why:
+            return
+        try:
+            self._text += self._run(store.read(self._cluster, others))
+        except Exception as error:  # as above
+            self._why = tr("{error} while it was looked at", error=type(error).__name__)
+
+    def end(self) -> None:
+        """Remove what was written, and give the connection back."""
+        try:
+            if self.wrote:
+                self._text += self._run(store.remove(self._cluster, self.token))
+        except Exception:  # what waits for that on the host removes it, and it is told
+            self._text += f"store_left\t{self.token}\n"
+        finally:
+            if self._transport is not None:
+                self._transport.close()
+            self._on_host(self.name, "")
+
+    def answer(self, here: str) -> Facts | Finding:
+        """Return what the host said, with what is so on this machine; or why it said nothing."""
+        if self._why:
+            return _not_reached(self._host, self._why)
+        return Facts(self._text + here, self._clock_off)
+
+
+# What is asked of services, and by which looks.
+_SERVICES: tuple[tuple[set[str], Callable[[Cluster, Transport, SecretValues], str]], ...] = (
+    ({"database-login", "database-version", "database-encoding", "database-rights",
+      "database-tables"}, postgres.ask),
+    ({"redis-login", "redis-master", "redis-memory", "redis-keys", "sentinel"}, resp.ask),
+    ({"object-store", "nfs"}, objects.ask),
+)  # fmt: skip
 
 
 def _clock_off(answer: str, before: float, after: float) -> float | None:

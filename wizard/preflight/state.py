@@ -5,6 +5,7 @@ from __future__ import annotations
 from harbor_wizard.components import host as host_component
 from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Role
+from harbor_wizard.preflight import store
 from harbor_wizard.preflight.check import Seen, Verdict, well
 from harbor_wizard.preflight.facts import shared_folders
 from harbor_wizard.preflight.finding import Level
@@ -45,7 +46,8 @@ def storage(at: Seen) -> Verdict | None:
     kinds = {line.partition(" ")[0]: line.partition(" ")[2] for line in at.facts.all("mounted")}
     own = [path for path in wanted if kinds.get(path, "").partition(" ")[0] in _OWN_DISK]
     shown = ", ".join(kinds.get(path, "?").strip() or "?" for path in wanted)
-    if own and len(at.cluster.nodes) > 1:
+    # Where files of the others were looked for, it is known whether it is shared.
+    if own and len(at.cluster.nodes) > 1 and not store.compared(at):
         return Verdict(Level.WARNING, shown, shown.partition(" ")[0],
                        tr("a file system that all nodes share"),
                        tr("make sure that {path} is the same on all nodes; a disk of the node's "

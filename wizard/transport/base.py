@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -86,6 +87,16 @@ class Transport(Protocol):
         stop: threading.Event,
     ) -> None:  # fmt: skip
         """Bring a large file to the host: resumed, verified, put in place by rename."""
+        ...
+
+    def dial(self, address: str, port: int, timeout: float) -> socket.socket:
+        """Return a socket to what listens at a name or address, as the host sees it.
+
+        It goes through the connection to the host: nothing runs there, and what is said through it
+        is seen by nobody on the way but who answers. Several threads may call this at once.
+        `timeout` is in seconds. Raises `NotForwarded` where the host opens no connections for
+        others, `NotAnswering` where nothing answers, and `ConnectionLost`.
+        """
         ...
 
     def close(self) -> None:

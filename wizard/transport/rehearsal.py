@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import threading
 import time
 from pathlib import Path
 
-from harbor_wizard.errors import Interrupted
+from harbor_wizard.errors import Interrupted, NotForwarded
 from harbor_wizard.files import write_atomically
 from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Host
@@ -105,6 +106,12 @@ class RehearsalTransport:
             if stop.wait(_UPLOAD_SECONDS / 26 / self._speed):
                 raise Interrupted(tr("{host}: the rehearsal was stopped", host=self._host.name))
         self._simulated.apply(step)
+
+    def dial(self, address: str, port: int, timeout: float) -> socket.socket:
+        """Reach nothing: a simulated host has no network. Raises `NotForwarded`."""
+        raise NotForwarded(
+            tr("{host}: it is simulated, so nothing is reached from it", host=self._host.name)
+        )
 
     def close(self) -> None:
         """Nothing to close."""

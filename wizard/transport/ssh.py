@@ -22,6 +22,8 @@ from harbor_wizard.errors import (
     AuthenticationError,
     ConnectionLost,
     Interrupted,
+    NotAnswering,
+    NotForwarded,
     StepFailed,
     TransportError,
 )
@@ -32,10 +34,12 @@ from harbor_wizard.step import quote
 from harbor_wizard.transport import hostkeys
 from harbor_wizard.transport.base import Call, OnLines, OnProgress, Phase, Result
 from harbor_wizard.transport.detached import Detached
+from harbor_wizard.transport.forward import as_socket
 from harbor_wizard.transport.shell import Shell
 
 _CONNECT_SECONDS = 15
 _WATCH_EVERY, _WATCH_ANSWER = 4.0, 5.0
+_PROHIBITED = 1  # SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, RFC 4254 5.1
 _UPLOAD_CHUNK = 256 * 1024
 
 
@@ -301,6 +305,32 @@ chmod 600 {quote(part)}
                    path=part, reason=said[-200:])
             )  # fmt: skip
 
+    def dial(self, address: str, port: int, timeout: float) -> socket.socket:
+        """Have the host's sshd open a connection, and speak through a channel of its own."""
+        name = self._host.name
+        transport = self._connection.client.get_transport() if self._connection else None
+        if transport is None:
+            raise ConnectionLost(tr("{host}: not connected", host=name))
+        try:
+            # Where it comes from is asked for by the protocol, and looked at by nobody.
+            channel = transport.open_channel(
+                "direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=timeout
+            )
+        except paramiko.ChannelException as error:
+            if error.code == _PROHIBITED:
+                raise NotForwarded(
+                    tr("{host}: its sshd opens no connections for others (AllowTcpForwarding)",
+                       host=name)
+                ) from None  # fmt: skip
+            raise _not_answering(name, address, port) from None
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            if transport.is_active():
+                raise _not_answering(name, address, port) from None
+            raise ConnectionLost(
+                tr("{host}: the connection broke ({reason})", host=name, reason=_one_line(error))
+            ) from None
+        return as_socket(channel)
+
     def close(self) -> None:
         """Close the connection; units on the host go on."""
         self._closed.set()
@@ -335,6 +365,13 @@ def _socket(host: str, port: int) -> socket.socket:
         ) from None  # fmt: skip
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return made
+
+
+def _not_answering(host: str, address: str, port: int) -> NotAnswering:
+    return NotAnswering(
+        tr("{host}: nothing answers it at {address} port {port}", host=host, address=address,
+           port=port)
+    )  # fmt: skip
 
 
 def _one_line(error: BaseException) -> str:
