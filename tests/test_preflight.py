@@ -28,8 +28,23 @@ cpus\t4
 memory\t16000000
 synchronised\tyes
 known\tno
-free\t90000000 / /var/lib
+kernel\t6.1.0-37-amd64
+cgroups\tcgroup2fs
+controller\tcpu
+controller\tmemory
+controller\tpids
+module\toverlay
+free\t90000000 / /var/lib/docker
+free\t90000000 / /var/lib/harbor-wizard
+free\t90000000 / /data
 inodes\t5000000 / /var/lib
+route\tdefault eth0 10.0.0.1
+route\t10.0.0.0/24 eth0 -
+operator\t10.9.9.9
+arp_asked\tyes
+vrrp_asked\tyes
+vrrp_heard\t10.0.0.21
+vrrp_heard\t10.0.0.22
 resolves\t10.0.0.10
 reaches\t10.0.0.31 5432
 reaches\t10.0.0.31 6379
@@ -47,7 +62,8 @@ def healthy(host: Host) -> str:
     """What a host says with which all is well."""
     system = host.platform.replace("-", " ")
     return (f"{_COMMON}system\t{system}\ntitle\t{system}\nname\t{host.name}\n"
-            f"machine\tid-of-{host.name}\naddress\teth0 {host.address}/24\n")  # fmt: skip
+            f"machine\tid-of-{host.name}\naddress\teth0 {host.address}/24\n"
+            f"mac\t02:00:00:00:00:{host.address.rpartition('.')[2]}\n")  # fmt: skip
 
 
 def seen(cluster: Cluster, changed: dict[str, Any], on: str = "harbor-1") -> Preflight:
@@ -83,8 +99,18 @@ CAUSES: list[tuple[str, str, dict[str, Any], str, Level, str]] = [
     ("ARM", "architecture", {"architecture": "aarch64"}, "harbor-2", Level.FAILED, "x86_64"),
     ("one processor", "cpus", {"cpus": "1"}, "harbor-1", Level.WARNING, "1"),
     ("little memory", "memory", {"memory": "2000000"}, "harbor-1", Level.WARNING, "1.9 GB"),
-    ("a full disk", "disk", {"free": ["900000 / /var/lib", "90000000 /data /data"]}, "harbor-1",
-     Level.FAILED, "/var/lib"),
+    ("a full disk", "disk", {"free": ["900000 / /var/lib/docker", "90000000 /data /data"]},
+     "harbor-1", Level.FAILED, "/var/lib/docker"),
+    ("a full disk for the installer alone", "disk",
+     {"free": ["90000000 /var/lib/docker /var/lib/docker", "900000 / /opt/harbor"]}, "harbor-2",
+     Level.FAILED, "/opt/harbor"),
+    ("a full disk of a balancer", "disk", {"free": "90000 / /var/lib/harbor-wizard"}, "lb-1",
+     Level.FAILED, "/var/lib/harbor-wizard"),
+    ("an old kernel", "kernel", {"kernel": "4.9.0"}, "harbor-1", Level.FAILED, "4.15"),
+    ("no cgroups", "kernel", {"cgroups": []}, "harbor-1", Level.FAILED, "/sys/fs/cgroup"),
+    ("no cgroup for memory", "kernel", {"controller": ["cpu", "pids"]}, "harbor-1", Level.WARNING,
+     "cgroup_enable=memory"),
+    ("no overlay", "kernel", {"module": []}, "harbor-2", Level.FAILED, "overlay"),
     ("a small disk", "disk", {"free": "20000000 / /data"}, "harbor-1", Level.WARNING, "/data"),
     ("few inodes", "inodes", {"inodes": "900 / /var/lib"}, "harbor-1", Level.WARNING, "900"),
     ("a skewed clock", "clock", {"clock_off": 90.0}, "lb-1", Level.FAILED, "90.0 s"),
@@ -108,12 +134,55 @@ CAUSES: list[tuple[str, str, dict[str, Any], str, Level, str]] = [
                                          "docker_driver": "vfs"}, "harbor-1", Level.WARNING, "vfs"),
     ("a Harbor of somebody", "leftovers", {"leftover": "/opt/harbor/harbor.yml"}, "harbor-2",
      Level.WARNING, "/opt/harbor/harbor.yml"),
-    ("a firewall", "firewall", {"firewall": "firewalld"}, "lb-1", Level.WARNING, "firewalld"),
+    ("another machine with the address", "unique", {"arp": "10.0.0.21 02:de:ad:00:00:01"}, "lb-1",
+     Level.FAILED, "02:de:ad:00:00:01"),
+    ("nothing to ask the wire with", "unique", {"arp_asked": []}, "harbor-1", Level.WARNING,
+     "arping"),
+    ("the operator in Docker's networks", "pools", {"operator": "172.18.3.4"}, "harbor-1",
+     Level.WARNING, "172.18.3.4"),
+    ("a far network in Docker's", "pools",
+     {"route": ["default eth0 10.0.0.1", "192.168.4.0/24 eth0 10.0.0.9"]}, "harbor-2",
+     Level.WARNING, "192.168.4.0/24"),
+    ("pools that were chosen badly", "pools", {"pool": "10.9.0.0/16"}, "harbor-1", Level.WARNING,
+     "10.213.0.0/16"),
+    ("a network of Docker's that hides a host", "pools",
+     {"route": ["default eth0 10.0.0.1", "10.0.0.0/27 br-12ab -"]}, "harbor-1", Level.FAILED,
+     "lb-1 (10.0.0.21)"),
+    ("firewalld without rules", "firewall",
+     {"firewall": "firewalld", "zone": "public", "zoned": ["public (active)", "services: ssh"]},
+     "lb-1", Level.WARNING, "firewall-cmd --permanent --zone=public --add-protocol=vrrp"),
+    ("firewalld without the port", "firewall",
+     {"firewall": "firewalld", "zone": "dmz", "zoned": ["services: ssh https", "protocols: vrrp"]},
+     "lb-1", Level.WARNING, "firewall-cmd --zone=dmz --add-port=80/tcp"),
+    ("ufw without VRRP", "firewall",
+     {"firewall": "ufw", "ufw": ["Status: active", "Default: deny (incoming), allow (outgoing)",
+                                 "80,443/tcp                 ALLOW IN    Anywhere"]},
+     "lb-2", Level.WARNING, "ufw allow proto vrrp from 10.0.0.21"),
+    ("iptables without the port", "firewall",
+     {"iptables": ["*filter", ":INPUT DROP [0:0]", "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT",
+                   "-A INPUT -p vrrp -j ACCEPT"]},
+     "lb-1", Level.WARNING, "iptables -I INPUT -p tcp -m multiport --dports 80 -j ACCEPT"),
+    ("nftables without the port", "firewall",
+     {"nft": ["table inet site {", "chain in {",
+              "type filter hook input priority filter; policy drop;", 'iifname "lo" accept',
+              "ct state established,related accept", "tcp dport { 22, 8000-8100 } accept",
+              "meta l4proto vrrp accept", "}", "}"]},
+     "lb-1", Level.WARNING, "nft insert rule inet site in tcp dport '{ 80 }' accept"),
+    ("nftables that forwards nothing", "firewall",
+     {"nft": ["table inet site {", "chain forward {",
+              "type filter hook forward priority filter; policy drop;", "}", "}"]},
+     "harbor-1", Level.WARNING, "nft insert rule inet site forward ct status dnat accept"),
+    ("SELinux without HAProxy's ports", "selinux",
+     {"selinux": "Enforcing", "boolean": "haproxy_connect_any off"}, "lb-1", Level.WARNING,
+     "setsebool -P haproxy_connect_any on"),
+    ("VRRP that does not pass", "vrrp", {"vrrp_heard": []}, "lb-1", Level.FAILED, "lb-2"),
+    ("the virtual router's number in use", "router",
+     {"vrrp_advert": ["10.0.0.99 77", "10.0.0.22 77", "10.0.0.98 12"]}, "lb-1", Level.FAILED,
+     "10.0.0.99"),
     ("no name", "name", {"resolves": []}, "harbor-1", Level.WARNING, "does not resolve"),
     ("a name that leads elsewhere", "name", {"resolves": "192.0.2.9"}, "lb-2", Level.WARNING,
      "192.0.2.9"),
-    ("a virtual address in use", "virtual", {"answers": "yes",
-                                             "neighbour": "10.0.0.10 lladdr 02:00:00:00:00:01"},
+    ("a virtual address in use", "virtual", {"arp": "10.0.0.10 02:00:00:00:00:01"},
      "lb-1", Level.FAILED, "02:00:00:00:00:01"),
     ("no database", "services", {"reaches": "10.0.0.31 6379"}, "harbor-2", Level.FAILED,
      "10.0.0.31 port 5432"),
@@ -157,6 +226,64 @@ def test_different_packet_sizes_are_found(cluster: Cluster) -> None:
     bad = [one for one in seen(cluster, {"mtu": "eth0 9000"}).findings if one.level is not Level.OK]
     assert {one.check for one in bad} == {"mtu"}
     assert "1500, 9000" in bad[0].wanted
+
+
+def test_two_hosts_that_are_one_machine_are_told_once(cluster: Cluster) -> None:
+    one = {"address": ["eth0 10.0.0.11/24", "eth0 10.0.0.12/24"], "machine": "id-of-harbor-1"}
+    answers = {host.name: Facts(healthy(host), 0.0) for host in cluster.hosts}
+    text = "".join(f"{name}\t{value}\n" for name, values in one.items()
+                   for value in ([values] if isinstance(values, str) else values))  # fmt: skip
+    for name in ("harbor-1", "harbor-2"):
+        kept = [line for line in healthy(cluster.host(name)).splitlines()
+                if line.split("\t")[0] not in (*one, "name")]  # fmt: skip
+        answers[name] = Facts("\n".join([*kept, "name\tharbor-1"]) + "\n" + text, 0.0)
+    found = judge(cluster, cluster.hosts, dict(answers))
+    bad = {(one.check, one.host, one.level) for one in found.findings if one.level is not Level.OK}
+    assert bad == {("unique", "harbor-1", Level.FAILED), ("unique", "harbor-2", Level.FAILED)}
+
+
+@pytest.mark.parametrize("rules", [
+    {"firewall": "firewalld", "zone": "public",
+     "zoned": ["target: default", "ports: 80/tcp 443/tcp", "protocols: vrrp"]},
+    {"firewall": "firewalld", "zone": "public",
+     "zoned": ["services: http", 'rule family="ipv4" protocol value="vrrp" accept']},
+    {"firewall": "firewalld", "zone": "trusted", "zoned": ["target: ACCEPT"]},
+    {"firewall": "ufw", "ufw": ["80,443/tcp                 ALLOW IN    Anywhere",
+                                "Anywhere                   ALLOW IN    10.0.0.22"]},
+    {"firewall": "ufw", "ufw": ["Nginx Full                 ALLOW IN    Anywhere",
+                                "Anywhere/vrrp              ALLOW IN    10.0.0.22"]},
+    {"firewall": "ufw", "ufw": ["Default: allow (incoming), allow (outgoing)"]},
+    {"iptables": [":INPUT DROP [0:0]", "-A INPUT -j ours",
+                  "-A ours -p tcp -m multiport --dports 80,443 -j ACCEPT",
+                  "-A ours -p 112 -j ACCEPT"]},
+    {"iptables": [":INPUT ACCEPT [0:0]", "-A INPUT -p tcp --dport 9 -j DROP"]},
+    {"nft": ["table inet site {", "chain in {",
+             "type filter hook input priority filter; policy drop;",
+             "tcp dport @ours accept", "ip protocol 112 accept", "}", "}"]},
+    {"nft": ["table inet site {", "chain in {",
+             "type filter hook input priority filter; policy accept;", "}", "}"]},
+])  # fmt: skip
+def test_a_firewall_that_lets_in_what_is_needed_is_well(
+    cluster: Cluster, rules: dict[str, Any]
+) -> None:
+    assert [one.seen for one in seen(cluster, rules, "lb-1").findings
+            if one.level is not Level.OK] == []  # fmt: skip
+
+
+def test_a_command_of_the_cure_is_one_whatever_a_host_calls_its_tables(cluster: Cluster) -> None:
+    evil = ["table inet x;reboot {", "chain $(reboot) {",
+            "type filter hook input priority filter; policy drop;", "}", "}"]  # fmt: skip
+    told = seen(cluster, {"nft": evil}, "lb-1").at("firewall", "lb-1")
+    assert told is not None
+    assert "nft insert rule inet 'x;reboot' '$(reboot)' tcp dport '{ 80 }' accept" in told.cure
+
+
+def test_a_holder_that_could_not_listen_is_told_as_not_looked_at(cluster: Cluster) -> None:
+    bad = [one for one in seen(cluster, {"vrrp_asked": [], "vrrp_heard": []}, "lb-1").findings
+           if one.level is not Level.OK]  # fmt: skip
+    assert {(one.check, one.host, one.level) for one in bad} == {
+        ("vrrp", "lb-1", Level.WARNING), ("router", "lb-1", Level.WARNING)}  # fmt: skip
+    assert all("not looked at" in one.seen for one in bad)
 
 
 def test_what_an_earlier_run_brought_is_no_fault(cluster: Cluster) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster, Host
-from harbor_wizard.preflight.facts import Facts
+from harbor_wizard.preflight.answer import Facts
 from harbor_wizard.preflight.finding import Finding, Level
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from harbor_wizard.language import mark
 from harbor_wizard.preflight import (
+    containers,
     database,
     machine,
     network,
     objects,
+    packetfilter,
     redis,
+    room,
+    segment,
     state,
     store,
     supplies,
@@ -27,23 +31,31 @@ CHECKS: tuple[Check, ...] = (
     Check("root", mark("login as root"), _PLAN, machine.root),
     Check("system", mark("system"), _PLAN, machine.system),
     Check("architecture", mark("architecture"), mark("Harbor's images"), machine.architecture),
+    Check("kernel", mark("kernel, cgroups"), mark("Docker's requirements"), containers.kernel),
     Check("cpus", mark("processors"), _HARBOR, machine.cpus),
     Check("memory", mark("memory"), _HARBOR, machine.memory),
-    Check("disk", mark("disk"), _HARBOR, machine.disk),
-    Check("inodes", mark("inodes"), mark("the registry keeps each layer in files"), machine.inodes),
+    Check("disk", mark("disk"), _HARBOR, room.disk),
+    Check("inodes", mark("inodes"), mark("the registry keeps each layer in files"), room.inodes),
     Check("clock", mark("clock"), mark("tokens are refused by a node whose clock is behind"),
           machine.clock),
     Check("identity", mark("identity"), mark("cloned machines clash in DHCP and in logs"),
           machine.identity),
     Check("address", mark("address"), _PLAN, network.address),
+    Check("unique", mark("unique address"), mark("two machines with one address lose packets"),
+          segment.unique),
     Check("mtu", mark("MTU"), mark("large packets vanish between different sizes"), network.mtu),
     Check("ports", mark("ports"), _PLAN, network.ports),
     Check("docker", mark("Docker"), mark("Harbor's installer refuses older ones"), machine.docker),
+    Check("pools", mark("Docker's networks"), mark("Docker's default address pools"),
+          containers.pools),
     Check("leftovers", mark("earlier Harbor"), mark("nothing is overwritten unasked"),
           machine.leftovers),
-    Check("firewall", mark("firewall"), _PLAN, network.firewall),
+    Check("firewall", mark("firewall"), _PLAN, packetfilter.firewall),
+    Check("selinux", mark("SELinux"), mark("SELinux' policy"), packetfilter.selinux),
     Check("name", mark("public name"), mark("nodes and clients log in under it"), network.name),
     Check("virtual", mark("virtual address"), _VRRP, network.virtual),
+    Check("vrrp", mark("VRRP"), mark("both would hold the address"), segment.vrrp),
+    Check("router", mark("virtual router"), _VRRP, segment.router),
     Check("services", mark("database, Redis"), _PLAN, state.services),
     Check("database-login", mark("database login"), _DATABASE, database.login),
     Check("database-version", mark("DB version"), mark("the PostgreSQL that this release is made "
@@ -71,6 +83,9 @@ CHECKS: tuple[Check, ...] = (
     Check("certificate", mark("certificate"), mark("Docker's clients refuse others"),
           supplies.certificate),
 )  # fmt: skip
+
+# What the holders of the virtual address are asked together, when all have answered.
+LISTENING_CHECKS = frozenset({"vrrp", "router"})
 
 # What can be tried as soon as the services are answered, from the nodes that will use them.
 SERVICE_CHECKS = (

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import json
+import secrets as random
 import time
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field, replace
@@ -13,14 +15,15 @@ from harbor_wizard.engine.runner import Connect
 from harbor_wizard.errors import HarborWizardError, SecretsError
 from harbor_wizard.language import tr, trn
 from harbor_wizard.model.cluster import Cluster, Host, Role
-from harbor_wizard.preflight import objects, postgres, resp, store, supplies
+from harbor_wizard.preflight import objects, postgres, resp, segment, store, supplies
 from harbor_wizard.preflight.check import Seen
-from harbor_wizard.preflight.checks import CHECKS, TITLES
+from harbor_wizard.preflight.checks import CHECKS, LISTENING_CHECKS, TITLES
 from harbor_wizard.preflight.facts import Facts, script, shared_folders
 from harbor_wizard.preflight.finding import Finding, Level
 from harbor_wizard.secrets import SecretValues
 from harbor_wizard.transport.base import Call, Phase, Transport
 
+_LATE = 20.0  # seconds that a slow host may take to begin
 _ANSWER_WITHIN = 45.0  # seconds: a host with a dead NFS mount answers `df` never
 
 OnHost = Callable[[str, str], None]
@@ -127,6 +130,10 @@ def look(
             tokens = {one.name: one.token for one in visits if one.wrote}
             if len(tokens) > 1:
                 list(pool.map(lambda one: one.look_for(tokens), visits))
+            # What hosts say to each other is heard by those that listen at that moment.
+            if not LISTENING_CHECKS.isdisjoint(wanted):
+                token = random.token_hex(8)
+                list(pool.map(lambda one: one.listen(token), visits))
         finally:
             # Also when the look ends badly: what was written is removed by who wrote it.
             list(pool.map(Visit.end, visits))
@@ -215,10 +222,10 @@ class Visit:
                 self._text += self._run(store.write(self._cluster, self.token))
             self._text += "".join(one.result() for one in said)
 
-    def _run(self, text: str) -> str:
+    def _run(self, text: str, timeout: float = _ANSWER_WITHIN) -> str:
         if self._transport is None:
             return ""
-        call = Call("preflight", Phase.LOOK, text, timeout=_ANSWER_WITHIN)
+        call = Call("preflight", Phase.LOOK, text, timeout=timeout)
         return self._transport.run(call, lambda _: None).out
 
     def look_for(self, tokens: dict[str, str]) -> None:
@@ -230,6 +237,17 @@ class Visit:
             self._text += self._run(store.read(self._cluster, others))
         except Exception as error:  # as above
             self._why = tr("{error} while it was looked at", error=type(error).__name__)
+
+    def listen(self, token: str) -> None:
+        """Let the host speak to its peers, and add what it hears; nothing where it did not answer.
+
+        What goes wrong is told by the look at what was heard: nothing was.
+        """
+        if self._why or not segment.needs_listening(self._cluster, self._host):
+            return
+        text = segment.listening(self._cluster, self._host, token)
+        with contextlib.suppress(HarborWizardError):
+            self._text += self._run(text, timeout=segment.LISTENS + _LATE)
 
     def end(self) -> None:
         """Remove what was written, and give the connection back."""

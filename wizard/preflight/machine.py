@@ -7,14 +7,13 @@ from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Role
 from harbor_wizard.preflight.check import Seen, Verdict, well
 from harbor_wizard.preflight.finding import Level
+from harbor_wizard.preflight.segment import carried
 from harbor_wizard.releases import find
 
 _GB = 1024 * 1024  # in the KiB that the hosts count in
 
 _CPUS_WANTED, _CPUS_BETTER = 2, 4
 _MEMORY_WANTED, _MEMORY_BETTER = 4 * _GB, 8 * _GB
-_DISK_NEEDED, _DISK_WANTED = 6_000_000, 40 * _GB  # the plan's own look refuses below the first
-_INODES_WANTED = 200_000
 _CLOCK_WARNS, _CLOCK_FAILS = 2.0, 30.0  # seconds; Harbor's tokens are good from the second on
 
 
@@ -82,45 +81,6 @@ def memory(at: Seen) -> Verdict | None:
                    tr("give the host more memory"))  # fmt: skip
 
 
-def _least(lines: list[str]) -> tuple[int, str] | None:
-    """Return the smallest of `<number> <mount> <place>` lines, with its place."""
-    found = []
-    for line in lines:
-        number, _, rest = line.partition(" ")
-        if number.isascii() and number.isdigit():
-            found.append((int(number), rest.partition(" ")[2]))
-    return min(found) if found else None
-
-
-def disk(at: Seen) -> Verdict | None:
-    """There is room for the images, the installer and the data."""
-    least = _least(at.facts.all("free"))
-    if least is None:
-        return None
-    free, place = least
-    level = Level.OK
-    if free < _DISK_WANTED:
-        level = Level.WARNING if free >= _DISK_NEEDED else Level.FAILED
-    seen = tr("{free} GB free for {place}", free=f"{free / _GB:.1f}", place=place)
-    wanted = tr("{needed} GB at the least, {wanted} GB to live with",
-                needed=_DISK_NEEDED // 1_000_000, wanted=_DISK_WANTED // _GB)  # fmt: skip
-    cure = tr("make room there, or mount a larger disk at {place}", place=place)
-    return Verdict(level, seen, f"{free / _GB:.0f} GB", wanted, cure)
-
-
-def inodes(at: Seen) -> Verdict | None:
-    """There are inodes enough."""
-    counted = [line for line in at.facts.all("inodes") if not line.startswith(("0 ", "- "))]
-    least = _least(counted)  # a file system that makes them as it needs says 0
-    if least is None:
-        return None
-    free, place = least
-    level = Level.OK if free >= _INODES_WANTED else Level.WARNING
-    seen = tr("{free} inodes free for {place}", free=free, place=place)
-    return Verdict(level, seen, f"{free // 1000} k", f"{_INODES_WANTED}",
-                   tr("use a file system with more inodes at {place}", place=place))  # fmt: skip
-
-
 def clock(at: Seen) -> Verdict | None:
     """The clock agrees with the other hosts."""
     offs = [facts.clock_off for facts in at.hosts.values() if facts.clock_off is not None]
@@ -143,9 +103,12 @@ def clock(at: Seen) -> Verdict | None:
 def identity(at: Seen) -> Verdict | None:
     """No other host has the same name or machine id."""
     wanted = tr("a host name and a machine id that no other host has")
+    # Two entries for one machine are no clones: that is told by the look at its addresses.
+    hosts = {name: facts for name, facts in at.hosts.items() if name == at.host.name
+             or at.cluster.host(name).address not in carried(at.facts)}  # fmt: skip
     for what, word in (("machine", tr("machine id")), ("name", tr("host name"))):
         own = at.facts.one(what)
-        same = [name for name, facts in at.hosts.items()
+        same = [name for name, facts in hosts.items()
                 if name != at.host.name and own and facts.one(what) == own]  # fmt: skip
         if same:
             seen = tr("the same {what} as {others}: {value}", what=word, others=", ".join(same),

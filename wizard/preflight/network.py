@@ -6,9 +6,10 @@ import ipaddress
 
 from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import BalancerType, Cluster, Host, Role
+from harbor_wizard.preflight.answer import Facts
 from harbor_wizard.preflight.check import Seen, Verdict, well
-from harbor_wizard.preflight.facts import Facts
 from harbor_wizard.preflight.finding import Level
+from harbor_wizard.preflight.segment import answering
 
 
 def _addresses(facts: Facts) -> dict[str, list[str]]:
@@ -51,6 +52,9 @@ def _ports_of(cluster: Cluster, host: Host) -> list[int]:
             ports.add(cluster.balancer.statistics)
     if Role.HARBOR in host.roles:
         ports |= front if cluster.node_tls else {80}
+    if Role.SERVICES in host.roles:
+        redis = cluster.used_redis
+        ports |= {cluster.database_port, redis.port if redis else 6379}
     return sorted(ports)
 
 
@@ -79,18 +83,6 @@ def ports(at: Seen) -> Verdict | None:
         seen = tr("{ports} are listened on by what an earlier run installed", ports=numbers)
         return well(seen, tr("ours"), free)
     return well(tr("{ports} are free", ports=numbers), tr("free"), free)
-
-
-def firewall(at: Seen) -> Verdict | None:
-    """No firewall is in the way."""
-    on = at.facts.all("firewall")
-    ports = ", ".join(map(str, _ports_of(at.cluster, at.host)))
-    wanted = tr("nothing in the way of {ports} and VRRP", ports=ports)
-    if on:
-        return Verdict(Level.WARNING, tr("{program} is active", program=", ".join(on)), on[0],
-                       wanted, tr("let {ports} in, and protocol 112 (VRRP) between the hosts that "
-                                  "hold the virtual address", ports=ports))  # fmt: skip
-    return well(tr("no firewalld, no ufw"), tr("none"), wanted)
 
 
 def mtu(at: Seen) -> Verdict | None:
@@ -159,8 +151,10 @@ def virtual(at: Seen) -> Verdict | None:
                if any(vip in all_of for all_of in _addresses(facts).values())]  # fmt: skip
     if holders:
         return well(tr("held by {host}", host=", ".join(holders)), holders[0], wanted)
-    if at.facts.one("answers") == "yes":
+    heard = answering(at.facts, vip)
+    if heard or at.facts.one("answers") == "yes":
+        neighbour = ", ".join(heard) or at.facts.one("neighbour") or "?"
         return Verdict(Level.FAILED, tr("another machine answers for {address}: {neighbour}",
-                       address=vip, neighbour=at.facts.one("neighbour") or "?"), tr("in use"),
-                       wanted, tr("choose another address, or free this one"))  # fmt: skip
+                       address=vip, neighbour=neighbour), tr("in use"), wanted,
+                       tr("choose another address, or free this one"))  # fmt: skip
     return well(tr("nobody answers for {address}", address=vip), tr("free"), wanted)

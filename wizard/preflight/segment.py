@@ -1,0 +1,330 @@
+"""What only the wire itself can tell: who answers for an address, and whether VRRP passes.
+
+Hosts have no tcpdump and no arping, and some no ping; what all of them have is Python (the family
+of RHEL) or Perl (that of Debian), which a small program is given to on standard input. Nothing of
+it is left on the host.
+
+Who else has an address is asked as any machine asks before it takes one (RFC 5227): that changes
+no neighbour's table. VRRP is tried by packets of its protocol, 112, that no router heeds: their
+virtual router is 0, which none can be (RFC 5798, 5.2.3), their type is 15, of which all but 1 are
+to be discarded (5.2.2), and they come with a TTL below 255 (5.1.1.3).
+"""
+
+from __future__ import annotations
+
+from harbor_wizard.language import tr
+from harbor_wizard.model.cluster import Cluster, Host
+from harbor_wizard.preflight.answer import Facts
+from harbor_wizard.preflight.check import Seen, Verdict, well
+from harbor_wizard.preflight.finding import Level
+from harbor_wizard.step import quote
+
+LISTENS = 3  # seconds: keepalived and others say once a second that they live
+
+_ARP_PYTHON = r"""
+import binascii, select, socket, sys, time
+dev, mac, wanted = sys.argv[1], binascii.unhexlify(sys.argv[3].replace(":", "")), sys.argv[4:]
+wire = socket.socket(17, socket.SOCK_RAW, socket.htons(0x0806))
+wire.bind((dev, 0x0806))
+found = set()
+for _ in range(3):
+    for one in wanted:
+        wire.send(b"\xff" * 6 + mac + b"\x08\x06\x00\x01\x08\x00\x06\x04\x00\x01" + mac
+                  + b"\x00" * 10 + socket.inet_aton(one))
+    end = time.time() + 0.3
+    while time.time() < end:
+        if not select.select([wire], [], [], max(0, end - time.time()))[0]:
+            break
+        got = wire.recv(2048)
+        if got[20:22] == b"\x00\x02" and got[22:28] != mac:
+            text = binascii.hexlify(got[22:28]).decode()
+            found.add((socket.inet_ntoa(got[28:32]), ":".join(text[n:n + 2] for n in range(0, 12, 2))))
+for one in sorted(found):
+    if one[0] in wanted:
+        print("arp\t%s %s" % one)
+print("arp_asked\tyes")
+"""  # noqa: E501 - the host's program
+
+_ARP_PERL = r"""
+use Socket;
+my ($dev, $index, $mac, @wanted) = @ARGV;
+$mac =~ tr/://d; $mac = pack("H*", $mac);
+socket(my $wire, 17, SOCK_RAW, unpack("S", pack("n", 0x0806))) or exit 1;
+my $all = pack("S n i S C C a8", 17, 0x0806, $index, 0, 0, 6, "\xff" x 6);
+bind($wire, $all) or exit 1;
+my (%found, %asked); $asked{$_} = 1 for @wanted;
+for (1 .. 3) {
+  send($wire, "\xff" x 6 . $mac . "\x08\x06\x00\x01\x08\x00\x06\x04\x00\x01" . $mac . "\0" x 10
+    . inet_aton($_), 0, $all) for @wanted;
+  my $left = 0.3;
+  while ($left > 0) {
+    my $in = ""; vec($in, fileno($wire), 1) = 1;
+    (my $ready, $left) = select($in, undef, undef, $left);
+    last if $ready <= 0;
+    recv($wire, my $got, 2048, 0);
+    next if substr($got, 20, 2) ne "\x00\x02" or substr($got, 22, 6) eq $mac;
+    my $who = inet_ntoa(substr($got, 28, 4));
+    $found{$who . " " . join(":", unpack("(H2)6", substr($got, 22, 6)))} = 1 if $asked{$who};
+  }
+}
+print "arp\t$_\n" for sort keys %found;
+print "arp_asked\tyes\n";
+"""
+
+_VRRP_PYTHON = r"""
+import select, socket, struct, sys, time
+dev, index, _, own, group, token, seconds = sys.argv[1:8]
+index, peers, token = int(index), sys.argv[8:], token.encode()
+def family(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+ears = {}
+for kind in {family(own), family(group)}:
+    ears[kind] = socket.socket(kind, socket.SOCK_RAW, 112)
+    ears[kind].setsockopt(socket.SOL_SOCKET, 25, dev.encode() + b"\x00")
+joined = socket.inet_pton(family(group), group)
+if family(group) == socket.AF_INET:
+    ears[family(group)].setsockopt(0, 35, joined + b"\x00" * 4 + struct.pack("i", index))
+else:
+    ears[family(group)].setsockopt(41, 20, joined + struct.pack("i", index))
+mouth = socket.socket(family(own), socket.SOCK_RAW, 112)
+mouth.bind((own, 0))
+said, heard = struct.pack("8B", 0x2F, 0, 1, 0, 0, 1, 0, 0) + token, set()
+end, following = time.time() + float(seconds), 0
+while time.time() < end:
+    if time.time() >= following:
+        for peer in peers:
+            try:
+                mouth.sendto(said, (peer, 0))
+            except (OSError, socket.error) as error:
+                heard.add("vrrp_unsent\t%s %s" % (peer, error))
+        following = time.time() + 0.25
+    for ear in select.select(list(ears.values()), [], [], 0.1)[0]:
+        got, source = ear.recvfrom(4096)
+        if ear.family == socket.AF_INET:
+            got = bytearray(got)
+            got = got[(got[0] & 15) * 4:]
+        got = bytearray(got)
+        if len(got) < 8 or len(heard) > 100:
+            continue
+        if bytes(got[8:]) == token:
+            heard.add("vrrp_heard\t%s" % source[0])
+        elif got[0] in (0x21, 0x31):
+            heard.add("vrrp_advert\t%s %d" % (source[0].partition("%")[0], got[1]))
+for one in sorted(heard):
+    print(one)
+print("vrrp_asked\tyes")
+"""
+
+_VRRP_PERL = r"""
+use Socket qw(:DEFAULT inet_pton inet_ntop pack_sockaddr_in6 unpack_sockaddr_in6);
+my ($dev, $index, undef, $own, $group, $token, $seconds, @peers) = @ARGV;
+sub family { $_[0] =~ /:/ ? AF_INET6 : AF_INET }
+sub at { my $f = family($_[0]); my $a = inet_pton($f, $_[0]);
+  $f == AF_INET ? pack_sockaddr_in(0, $a) : pack_sockaddr_in6(0, $a) }
+my %ears;
+for my $kind (family($own), family($group)) {
+  next if $ears{$kind};
+  socket($ears{$kind}, $kind, SOCK_RAW, 112) or exit 1;
+  setsockopt($ears{$kind}, SOL_SOCKET, 25, "$dev\0") or exit 1;
+}
+my $joined = inet_pton(family($group), $group);
+if (family($group) == AF_INET) {
+  setsockopt($ears{+AF_INET}, 0, 35, $joined . "\0" x 4 . pack("i", $index)) or exit 1;
+} else {
+  setsockopt($ears{+AF_INET6}, 41, 20, $joined . pack("i", $index)) or exit 1;
+}
+socket(my $mouth, family($own), SOCK_RAW, 112) or exit 1;
+bind($mouth, at($own)) or exit 1;
+my %heard;
+my $said = pack("C8", 0x2F, 0, 1, 0, 0, 1, 0, 0) . $token;
+my ($left, $following) = ($seconds, 0);
+while ($left > 0) {
+  if ($following <= 0) {
+    for my $peer (@peers) {
+      defined(send($mouth, $said, 0, at($peer))) or $heard{"vrrp_unsent\t$peer $!"} = 1;
+    }
+    $following = 0.25;
+  }
+  my $in = ""; vec($in, fileno($_), 1) = 1 for values %ears;
+  my (undef, $rest) = select($in, undef, undef, 0.1);
+  my $spent = 0.1 - $rest; $left -= $spent; $following -= $spent;
+  for my $kind (keys %ears) {
+    next unless vec($in, fileno($ears{$kind}), 1);
+    my $from = recv($ears{$kind}, my $got, 4096, 0);
+    next unless defined $from;
+    my $source = $kind == AF_INET ? inet_ntoa((unpack_sockaddr_in($from))[1])
+      : inet_ntop(AF_INET6, (unpack_sockaddr_in6($from))[1]);
+    $got = substr($got, (ord($got) & 15) * 4) if $kind == AF_INET;
+    next if length($got) < 8 or keys %heard > 100;
+    my ($what, $router) = unpack("CC", $got);
+    if (substr($got, 8) eq $token) { $heard{"vrrp_heard\t$source"} = 1 }
+    elsif ($what == 0x21 or $what == 0x31) { $heard{"vrrp_advert\t$source $router"} = 1 }
+  }
+}
+print "$_\n" for sort keys %heard;
+print "vrrp_asked\tyes\n";
+"""
+
+
+def _program(python: str, perl: str, interface: str, arguments: str) -> str:
+    """Return the script that gives one of the programs to the interpreter that is there.
+
+    `interface` is a word of the shell; the program is told its number and hardware address, too.
+    """
+    return f"""
+link=$(ip -o link show dev {interface} 2>/dev/null | awk '{{ mac = "-"
+  for (at = 3; at < NF; at++) if ($at == "link/ether") mac = $(at + 1)
+  sub(":", "", $1); print $1 " " mac }}')
+py=
+for one in python3 /usr/libexec/platform-python; do
+  [ -n "$py" ] || py=$(command -v $one)
+done
+if [ -n "$py" ]; then
+  "$py" - {interface} $link {arguments} <<'PYTHON'
+{python.strip()}
+PYTHON
+elif command -v perl >/dev/null; then
+  perl - {interface} $link {arguments} <<'PERL'
+{perl.strip()}
+PERL
+fi 2>/dev/null
+"""
+
+
+def asked(cluster: Cluster, host: Host) -> str:
+    """Return the script that asks who else has this host's address, or the virtual one."""
+    parts = [f"""
+ip -o link show 2>/dev/null | awk '{{ sub(":", "", $2); sub("@.*", "", $2)
+  for (at = 3; at < NF; at++) if ($at == "link/ether") print "mac\\t" $(at + 1) }}'
+dev=$(ip -o addr show 2>/dev/null | awk -v a={quote(host.address)} 'index($4, a "/") == 1 {{ print $2 }}')
+"""]  # noqa: E501 - one command
+    vip = cluster.vip if host in cluster.vip_holders else None
+    if ":" not in host.address:
+        parts.append(_program(_ARP_PYTHON, _ARP_PERL, '"$dev"', quote(host.address)))
+    if vip is not None and ":" not in vip:
+        # It may be wanted on another interface than the one that has the host's address.
+        parts.append(_program(_ARP_PYTHON, _ARP_PERL,
+                              quote(host.interface or ""), quote(vip)))  # fmt: skip
+    if vip is not None:
+        # Where that cannot be asked: a host that has the address answers for it on this segment.
+        parts.append(
+            f"ping -c 1 -W 1 {quote(vip)} >/dev/null 2>&1 && say answers yes\n"
+            f"say neighbour \"$(ip neigh show to {quote(vip)} 2>/dev/null | head -n 1)\"\n"
+        )
+    return "".join(parts)
+
+
+def needs_listening(cluster: Cluster, host: Host) -> bool:
+    """Say whether a host takes part when VRRP is tried."""
+    return host in cluster.vip_holders and host.interface is not None
+
+
+def listening(cluster: Cluster, host: Host, token: str) -> str:
+    """Return the script that says something to all peers, and tells what of VRRP it hears.
+
+    All holders run it at the same time. `token` is the word by which they know each other's.
+    """
+    peers = [peer.address for peer in cluster.vip_holders if peer is not host]
+    group = "ff02::12" if ":" in str(cluster.vip) else "224.0.0.18"
+    words = [host.address, group, token, str(LISTENS), *peers]
+    own = quote(str(host.interface))
+    return _program(_VRRP_PYTHON, _VRRP_PERL, own, " ".join(map(quote, words))) + "exit 0\n"
+
+
+def unique(at: Seen) -> Verdict | None:
+    """No other machine has this host's address."""
+    address = at.host.address
+    wanted = tr("{address} on this machine only", address=address)
+    others = [name for name, facts in at.hosts.items()
+              if name != at.host.name and address in carried(facts)]  # fmt: skip
+    if others:
+        return Verdict(Level.FAILED, tr("{others} has {address}, too", others=", ".join(others),
+                       address=address), others[0], wanted,
+                       tr("give each host a machine and an address of its own"))  # fmt: skip
+    own = at.facts.all("mac")
+    strangers = [mac for mac in answering(at.facts, address) if mac not in own]
+    if strangers:
+        return Verdict(Level.FAILED, tr("another machine answers for {address}: {neighbour}",
+                       address=address, neighbour=", ".join(strangers)), tr("twice"), wanted,
+                       tr("find the machine that has this hardware address, and give it another "
+                          "address"))  # fmt: skip
+    if at.facts.one("arp_asked") != "yes" and ":" not in address:
+        seen = tr("not looked at: neither python3 nor perl is there")
+        cure = tr("see to it by hand: arping -D {address}", address=address)
+        return Verdict(Level.WARNING, seen, "?", wanted, cure)
+    return well(address, tr("yes"), wanted)
+
+
+def carried(facts: Facts) -> set[str]:
+    """Return all addresses that a host has."""
+    return {line.partition(" ")[2].partition("/")[0] for line in facts.all("address")}
+
+
+def _carried_by(at: Seen, holder: Host) -> set[str]:
+    facts = at.hosts.get(holder.name)
+    return carried(facts) if facts is not None else set()
+
+
+def answering(facts: Facts, address: str) -> list[str]:
+    """Return the hardware addresses of the machines that answered a host for an address."""
+    return [mac for line in facts.all("arp") for ip, _, mac in [line.partition(" ")]
+            if ip == address]  # fmt: skip
+
+
+def vrrp(at: Seen) -> Verdict | None:
+    """What the holders of the virtual address say to each other arrives."""
+    if at.host not in at.cluster.vip_holders or len(at.cluster.vip_holders) < 2:
+        return None
+    peers = [peer for peer in at.cluster.vip_holders if peer is not at.host]
+    wanted = tr("protocol 112 (VRRP) from {peers}", peers=", ".join(peer.name for peer in peers))
+    if at.facts.one("vrrp_asked") != "yes":
+        return _not_looked(wanted)
+    heard = {line.partition(" ")[0] for name in ("vrrp_heard", "vrrp_advert")
+             for line in at.facts.all(name)}  # fmt: skip
+    quiet = [peer for peer in peers if peer.address not in heard]
+    # Of a peer that could not say anything nothing is known.
+    spoke = [name for name, facts in at.hosts.items() if facts.one("vrrp_asked") == "yes"]
+    mute = [peer for peer in quiet if peer.name not in spoke]
+    names = ", ".join(peer.name for peer in quiet)
+    if quiet and quiet != mute:
+        cure = tr("let protocol 112 in here and out there, in the hosts' firewalls and in the "
+                  "network between: iptables -I INPUT -p 112 -j ACCEPT; else both hold the "
+                  "virtual address")  # fmt: skip
+        return Verdict(Level.FAILED, tr("nothing of {peers} arrived in {seconds} s", peers=names,
+                       seconds=LISTENS), tr("blocked"), wanted, cure)  # fmt: skip
+    if mute:
+        seen = tr("not looked at: {peers} could not be asked to speak", peers=names)
+        cure = tr("mend {peers}, then look again", peers=names)
+        return Verdict(Level.WARNING, seen, "?", wanted, cure)
+    return well(tr("it arrives from {peers}", peers=", ".join(peer.name for peer in peers)),
+                tr("passes"), wanted)  # fmt: skip
+
+
+def _not_looked(wanted: str) -> Verdict:
+    return Verdict(Level.WARNING, tr("not looked at: neither python3 nor perl could listen there"),
+                   "?", wanted, tr("see to it by hand: tcpdump -ni any ip proto 112"))  # fmt: skip
+
+
+def router(at: Seen) -> Verdict | None:
+    """Nobody else on the segment is this virtual router."""
+    held = at.cluster.virtual_address
+    if held is None or at.host not in at.cluster.vip_holders:
+        return None
+    number = str(held.router_id)
+    wanted = tr("virtual router {number} is nobody else's", number=number)
+    if at.facts.one("vrrp_asked") != "yes":
+        return _not_looked(wanted)
+    ours = {one for holder in at.cluster.vip_holders
+            for one in (holder.address, *_carried_by(at, holder))}  # fmt: skip
+    told = {(source, router) for line in at.facts.all("vrrp_advert")
+            for source, _, router in [line.partition(" ")] if source not in ours}  # fmt: skip
+    taken = sorted(source for source, router in told if router == number)
+    if taken:
+        used = sorted({int(router) for _, router in told if router.isascii() and router.isdigit()})
+        cure = tr("choose another router id in Topology; in use here: {used}",
+                  used=", ".join(map(str, used)))  # fmt: skip
+        seen = tr("{address} says that it is virtual router {number}", address=", ".join(taken),
+                  number=number)  # fmt: skip
+        return Verdict(Level.FAILED, seen, tr("in use"), wanted, cure)
+    return well(tr("nobody said in {seconds} s to be virtual router {number}", seconds=LISTENS,
+                   number=number), tr("free"), wanted)  # fmt: skip
