@@ -444,19 +444,43 @@ def status(
     output: Annotated[
         Literal["text", "json"], typer.Option("--output", help="What is printed.")
     ] = "text",
+    drift: Annotated[
+        bool, typer.Option("--drift", help="With how each file differs from the plan.")
+    ] = False,
     secrets: SecretsOption = None,
 ) -> None:
-    """Show what runs on each host, and who holds the virtual address."""
+    """Show how all hosts stand: what runs, disks, certificates, replication, changed files."""
     if output == "json":
         language.choose("en")  # other programs read it
     from harbor_wizard import run  # noqa: PLC0415
-    from harbor_wizard.inspection.status import probe  # noqa: PLC0415
+    from harbor_wizard.inspection.status import Looker  # noqa: PLC0415
 
     found, made = _planned(session)
-    values = _values_for_looking(found, made, _given(secrets))
-    seen = probe(made.cluster, run.ssh_connector(found, made.cluster, values, _accept))
-    typer.echo(seen.as_json() if output == "json" else seen.as_text())
+    values = _values_for_status(found, made, _given(secrets))
+    connect = run.ssh_connector(found, made.cluster, values, _accept)
+    with Looker(made.cluster, connect, plan=made, values=values, session=found) as looker:
+        seen = looker.look()
+    typer.echo(seen.as_json() if output == "json" else seen.as_text(drift=drift))
     raise typer.Exit(0 if seen.well else 1)
+
+
+def _values_for_status(session: Any, made: Any, given: Mapping[str, str]) -> Any:
+    """Return the secrets that are here without a question: a status has a use for each of them."""
+    from harbor_wizard import keeping, run  # noqa: PLC0415
+    from harbor_wizard.errors import SecretsError  # noqa: PLC0415
+    from harbor_wizard.secrets import PASSPHRASE, SecretValues  # noqa: PLC0415
+
+    local = {name: session.local(path) for name, path in run.files(made.cluster).items()}
+    try:
+        opener = keeping.passphrase(session, given, None)
+        values = {**keeping.kept(session, opener), **given}
+    except SecretsError:
+        if PASSPHRASE in given:  # it is a wrong one
+            raise
+        if _logs_in_by_secret(made.cluster):
+            return run.open_secrets(session, made, given, _asker())
+        values = dict(given)
+    return SecretValues(values, {name: path for name, path in local.items() if path.is_file()})
 
 
 def _values_for_looking(session: Any, made: Any, given: Mapping[str, str]) -> Any:
@@ -464,26 +488,42 @@ def _values_for_looking(session: Any, made: Any, given: Mapping[str, str]) -> An
     from harbor_wizard import run  # noqa: PLC0415
     from harbor_wizard.secrets import SecretValues  # noqa: PLC0415
 
-    accesses = [made.cluster.reached_by(host) for host in made.cluster.hosts]
-    if any(access.password or access.sudo_password for access in accesses):
+    if _logs_in_by_secret(made.cluster):
         return run.open_secrets(session, made, given, _asker())
     return SecretValues(given, {})
 
 
+def _logs_in_by_secret(cluster: Any) -> bool:
+    accesses = [cluster.reached_by(host) for host in cluster.hosts]
+    return any(access.password or access.sudo_password for access in accesses)
+
+
 @app.command(epilog="Example: harbor-wizard verify prod-eu")
-def verify(session: SessionArgument, secrets: SecretsOption = None) -> None:
+def verify(
+    session: SessionArgument,
+    output: Annotated[
+        Literal["text", "json"], typer.Option("--output", help="What is printed.")
+    ] = "text",
+    secrets: SecretsOption = None,
+) -> None:
     """Log in, push and pull as clients do, compare the nodes, and follow what replicates."""
+    if output == "json":
+        language.choose("en")  # other programs read it
     from harbor_wizard import run  # noqa: PLC0415
+    from harbor_wizard.inspection.verify import as_json  # noqa: PLC0415
     from harbor_wizard.inspection.verify import verify as verify_all  # noqa: PLC0415
 
     found, made = _planned(session)
     values = run.open_secrets(found, made, _given(secrets), _asker())
     connect = run.ssh_connector(found, made.cluster, values, _accept)
-    good = True
+    checks = []
     for check in verify_all(found, made.cluster, values, connect):
-        good = good and check.good
-        typer.echo(f"{'✓' if check.good else '✗'} {check.what}: {check.seen}")
-    raise typer.Exit(0 if good else 1)
+        checks.append(check)
+        if output == "text":
+            typer.echo(f"{'✓' if check.good else '✗'} {check.what}: {check.seen}")
+    if output == "json":
+        typer.echo(as_json(made.cluster.name, checks))
+    raise typer.Exit(0 if all(check.good for check in checks) else 1)
 
 
 @app.command(epilog="Example: harbor-wizard check prod-eu --output json")

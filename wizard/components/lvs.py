@@ -19,7 +19,7 @@ from harbor_wizard.step import Step, command, file
 from harbor_wizard.text import Text
 
 _MODULES = "/etc/modules-load.d/harbor-wizard-ipvs.conf"
-_UNIT = "harbor-wizard-vip.service"
+UNIT = "harbor-wizard-vip.service"
 _SETTINGS = tuple(f"net.ipv4.conf.{on}.{what}" for on in ("all", "lo")
                   for what in ("arp_ignore", "arp_announce"))  # fmt: skip
 _SCRIPT = "/usr/local/lib/harbor-wizard/vip-on-node"
@@ -63,23 +63,23 @@ def node(cluster: Cluster, host: Host) -> Iterator[Step]:
         tr("packets that a balancer passes on carry the virtual address"), mode=0o755,
     )  # fmt: skip
     yield file(
-        host.name, "lvs/unit", f"/etc/systemd/system/{_UNIT}",
+        host.name, "lvs/unit", f"/etc/systemd/system/{UNIT}",
         render("lvs/vip.service", cluster=cluster, script=_SCRIPT),
         tr("it has to be so again after each boot"),
     )  # fmt: skip
     yield command(
-        host.name, "lvs/enable", f"systemctl enable --now {_UNIT}",
+        host.name, "lvs/enable", f"systemctl enable --now {UNIT}",
         tr("the node answers for the virtual address, and never in ARP"),
         check=f"""
-systemctl is-enabled --quiet {_UNIT}
+systemctl is-enabled --quiet {UNIT}
 {_SCRIPT} check
 """,
         apply=f"""
 systemctl daemon-reload
-systemctl enable {_UNIT}
-systemctl restart {_UNIT}
+systemctl enable {UNIT}
+systemctl restart {UNIT}
 """,
-        remember=kept.remember_unit(_UNIT) + kept.remember_settings("vip", _SETTINGS),
-        undo=kept.restore_unit(_UNIT) + kept.restore_settings("vip", _SETTINGS),
-        undone=tr("{unit} is stopped and disabled, if it was so before", unit=_UNIT),
+        remember=kept.remember_unit(UNIT) + kept.remember_settings("vip", _SETTINGS),
+        undo=kept.restore_unit(UNIT) + kept.restore_settings("vip", _SETTINGS),
+        undone=tr("{unit} is stopped and disabled, if it was so before", unit=UNIT),
     )  # fmt: skip

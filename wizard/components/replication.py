@@ -22,8 +22,8 @@ from harbor_wizard.step import Step, command, file, quote
 from harbor_wizard.text import Hole, Text
 
 _CA = "/var/lib/harbor-wizard/tls/ca.crt"
-_API = "/usr/local/lib/harbor-wizard/harbor-api"
-_READ = f". {_API}\n"
+API = "/usr/local/lib/harbor-wizard/harbor-api"
+_READ = f". {API}\n"
 
 PERMISSIONS: list[dict[str, object]] = [
     {"kind": "system", "namespace": "/", "access": [
@@ -131,7 +131,7 @@ def tools(cluster: Cluster, host: Host) -> Iterator[Step]:
                    tr("the certificates of the other Harbors are checked against it"))  # fmt: skip
     name, port = cluster.name_of(host), 443 if cluster.node_tls else 80
     yield file(
-        host.name, "replication/api", _API,
+        host.name, "replication/api", API,
         render("replication/harbor-api", cluster=cluster, ca=_CA if authority is not None else "",
                resolve=quote(f"{name}:{port}:127.0.0.1"),
                url=quote(f"{cluster.url_of(host)}/api/v2.0")),

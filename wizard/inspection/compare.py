@@ -77,12 +77,12 @@ def _host(
 
 
 def _step(step: Step, values: SecretValues, transport: Transport) -> Compared:
-    now = _now(step.file, values, transport) if step.file is not None else None
+    now = there_now(step.file, values, transport) if step.file is not None else None
     if step.file is not None and now is None:
         return Compared(Standing.CREATE)
     changed = Standing.CHANGE if step.file is not None else Standing.DO
     try:
-        so = _is_so(step, values, transport)
+        so = is_so(step, values, transport)
     except SecretsError:
         return Compared(Standing.UNKNOWN, now, tr("its secrets are not here yet"))
     if so:
@@ -90,7 +90,8 @@ def _step(step: Step, values: SecretValues, transport: Transport) -> Compared:
     return Compared(Standing.UNKNOWN if step.apply is None else changed, now)
 
 
-def _is_so(step: Step, values: SecretValues, transport: Transport) -> bool:
+def is_so(step: Step, values: SecretValues, transport: Transport) -> bool:
+    """Ask a step's own check. Raises `SecretsError` where it needs a secret that is not here."""
     check: Command = step.check
     given = check.input.raw(values).encode() if check.input is not None else None
     call = Call(step.id, Phase.CHECK, check.script.raw(values), given, check.timeout)
@@ -102,7 +103,7 @@ def _is_so(step: Step, values: SecretValues, transport: Transport) -> bool:
     return result.ok
 
 
-def _now(file: FileView, values: SecretValues, transport: Transport) -> str | None:
+def there_now(file: FileView, values: SecretValues, transport: Transport) -> str | None:
     """Return what a file holds now, made fit to be shown; None where there is none."""
     where = quote(file.path)
     script = f"[ -f {where} ] || exit 9\nhead -c {_LARGEST} {where} | base64 -w 0\n"

@@ -13,8 +13,8 @@ import json
 import re
 import socket
 import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 from harbor_wizard.errors import HarborWizardError
@@ -37,6 +37,11 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    def header(self, name: str) -> str:
+        """Return a header's value; nothing where there is none."""
+        return next((v for k, v in self.headers.items() if k.lower() == name.lower()), "")
 
     def json(self) -> dict[str, object]:
         """Return the body as a JSON object. Raises `RegistryError`."""
@@ -88,7 +93,8 @@ class Registry:
                 headers={"Host": self._name, **self._headers, **(headers or {})},
             )
             response = connection.getresponse()
-            return Answer(response.status, dict(response.headers.items()), response.read())
+            return Answer(response.status, dict(response.headers.items()), response.read(),
+                          _cookies(response.headers.get_all("Set-Cookie") or []))  # fmt: skip
         except (OSError, http.client.HTTPException) as error:
             reason = " ".join(str(error).split())[:160]
             raise RegistryError(tr(
@@ -98,6 +104,32 @@ class Registry:
             )) from None  # fmt: skip
         finally:
             connection.close()
+
+    def certificate_ends(self) -> float:
+        """Return when the certificate ends, in seconds since the epoch.
+
+        Raises `RegistryError` where clients would refuse it, for its name or its chain.
+        """
+        where = {"address": self._address, "port": self._port}
+        if self._context is None:
+            raise RegistryError(tr("{address} port {port} speaks no TLS", **where))
+        try:
+            with (
+                socket.create_connection((self._address, self._port), self._timeout) as plain,
+                self._context.wrap_socket(plain, server_hostname=self._name) as wrapped,
+            ):
+                found = wrapped.getpeercert() or {}
+        except ssl.SSLCertVerificationError as error:
+            raise RegistryError(tr(
+                "{address} port {port}: clients refuse it as {name}: {reason}", **where,
+                name=self._name, reason=error.verify_message,
+            )) from None  # fmt: skip
+        except OSError as error:
+            reason = " ".join(str(error).split())[:160]
+            raise RegistryError(
+                tr("{address} port {port}: no TLS ({reason})", **where, reason=reason)
+            ) from None
+        return float(ssl.cert_time_to_seconds(str(found.get("notAfter"))))
 
     def health(self) -> dict[str, str]:
         """Return the parts with their state, and `overall`."""
@@ -214,6 +246,18 @@ def basic(user: str, password: str) -> dict[str, str]:
 def bearer(token: str) -> dict[str, str]:
     """Return the header of a request by token."""
     return {"Authorization": f"Bearer {token}"}
+
+
+def with_json(body: object, password: str) -> tuple[dict[str, str], bytes]:
+    """Return the headers and the body of a call that the admin makes with a JSON body."""
+    headers = {**basic("admin", password), "Content-Type": "application/json"}
+    return headers, json.dumps(body).encode()
+
+
+def _cookies(lines: Iterable[str]) -> dict[str, str]:
+    """Return the cookies that are set, by name."""
+    pairs = (line.partition(";")[0].partition("=") for line in lines)
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _expect(answer: Answer, status: int, what: str) -> None:

@@ -1,198 +1,252 @@
-"""What is running now: asked of the hosts, read-only, all at once."""
+"""How a cluster stands now: all its hosts are asked at once, and nothing is changed there."""
 
 from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import datetime
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-from harbor_wizard.components import services
-from harbor_wizard.components.docker import COMPOSE
+from harbor_wizard.components import replication
 from harbor_wizard.engine.runner import Connect
 from harbor_wizard.errors import HarborWizardError
+from harbor_wizard.files import at
+from harbor_wizard.inspection import asking
+from harbor_wizard.inspection.drift import drifted
+from harbor_wizard.inspection.replicating import policies
+from harbor_wizard.inspection.seen import (
+    GOOD,
+    Certificate,
+    ClusterStatus,
+    HostStatus,
+    Policy,
+    roles_told,
+)
 from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import BalancerType, Cluster, Host, Role
+from harbor_wizard.plan import Plan
 from harbor_wizard.releases import find
-from harbor_wizard.step import quote
-from harbor_wizard.text import printable
-from harbor_wizard.transport.base import Call, Phase
+from harbor_wizard.secrets import CA_CERTIFICATE, SecretValues
+from harbor_wizard.session import Session
+from harbor_wizard.transport.base import Call, Phase, Transport
 
+__all__ = ["GOOD", "ClusterStatus", "HostStatus", "Looker", "probe", "roles_told"]
 
-@dataclass(frozen=True)
-class HostStatus:
-    """One host: `parts` are what should run there with whether it does, `error` why unknown."""
-
-    name: str
-    address: str
-    roles: tuple[str, ...]
-    parts: dict[str, str] = field(default_factory=dict)
-    holds_address: bool = False
-    error: str = ""
-
-    @property
-    def well(self) -> bool:
-        """Say whether all that should run there does."""
-        return not self.error and all(state in GOOD for state in self.parts.values())
-
-    @property
-    def sign(self) -> str:
-        """A sign for whether it is well."""
-        return "✓" if self.well else "✗"
-
-    @property
-    def summary(self) -> str:
-        """Whether it is well, in words."""
-        if self.well:
-            return tr("well")
-        return tr("not reached") if self.error else tr("not well")
-
-
-GOOD = ("active", "running", "UP")
-
-
-@dataclass(frozen=True)
-class ClusterStatus:
-    """All hosts."""
-
-    cluster: str
-    virtual_address: str
-    hosts: tuple[HostStatus, ...]
-    movable: bool = True
-
-    @property
-    def holders(self) -> tuple[str, ...]:
-        """The hosts that hold the virtual address; one, when all is well."""
-        return tuple(host.name for host in self.hosts if host.holds_address)
-
-    @property
-    def well(self) -> bool:
-        """Say whether all is well."""
-        held = not self.movable or len(self.holders) == 1
-        return all(host.well for host in self.hosts) and held
-
-    def as_json(self) -> str:
-        """Return it for monitoring."""
-        data = dataclasses.asdict(self)
-        data.update(holders=self.holders, well=self.well)
-        for host, seen in zip(data["hosts"], self.hosts, strict=True):
-            host["well"] = seen.well
-        return json.dumps(data, indent=2)
-
-    def as_text(self) -> str:
-        """Return it for people."""
-        holders = ", ".join(self.holders) or tr("nobody")
-        sign = "✓" if len(self.holders) == 1 else "✗"
-        lines = [
-            tr("{cluster}: all is well", cluster=self.cluster)
-            if self.well
-            else tr("{cluster}: not all is well", cluster=self.cluster)
-        ]
-        if self.movable:
-            held = tr("{address} is held by {holders}", address=self.virtual_address,
-                      holders=holders)  # fmt: skip
-            lines.append(f"{sign} {held}")
-        for host in self.hosts:
-            roles = ", ".join(host.roles)
-            if "services" in host.roles:
-                roles = tr("{roles}: a single point of failure, for a proof of concept",
-                           roles=roles)  # fmt: skip
-            lines.append(f"{host.sign} {host.name} {host.address} ({roles}): {host.summary}")
-            if host.error:
-                lines.append(f"    {host.error}")
-            for part, seen in host.parts.items():
-                lines.append(f"    {'✓' if seen in GOOD else '✗'} {part}: {seen}")
-        return "\n".join(lines)
+# Called by threads: a host's status, as soon as it is there.
+OnHost = Callable[[HostStatus], None]
 
 
 def probe(cluster: Cluster, connect: Connect) -> ClusterStatus:
-    """Ask every host. One that cannot be asked is told as such; nothing is raised for it."""
-    with concurrent.futures.ThreadPoolExecutor(max_workers=len(cluster.hosts)) as pool:
-        seen = pool.map(lambda host: _host(cluster, host, connect), cluster.hosts)
-        return ClusterStatus(cluster.name, cluster.front, tuple(seen), bool(cluster.vip_holders))
+    """Ask every host what runs there, who holds the address, and of its disks and certificates.
+
+    One that cannot be asked is told as such; nothing is raised for it. Files and the replication
+    are not looked at: that is `Looker`'s.
+    """
+    with Looker(cluster, connect) as looker:
+        return looker.look()
 
 
-def _host(cluster: Cluster, host: Host, connect: Connect) -> HostStatus:
-    roles = tuple(role.value for role in host.roles)
-    transport = connect(host)
+@dataclasses.dataclass(frozen=True)
+class _Seen:
+    """What one host gave."""
+
+    status: HostStatus
+    certificates: dict[str, bytes] = dataclasses.field(default_factory=dict)
+    policies: tuple[Policy, ...] = ()
+
+
+class Looker:
+    """Looks at all hosts at once, as often as wanted, over one connection each.
+
+    With a `plan`, its files are compared with those of the hosts, with `values` for what is secret;
+    the replication needs the admin's password among them. Close it, or use it in a `with`.
+    """
+
+    def __init__(
+        self, cluster: Cluster, connect: Connect, *, plan: Plan | None = None,
+        values: SecretValues | None = None, session: Session | None = None,
+    ) -> None:  # fmt: skip
+        self._cluster, self._connect = cluster, connect
+        self._plan = plan
+        self._values = values or SecretValues({}, {})
+        self._session = session
+        self._open: dict[str, Transport] = {}
+        self._drift: dict[str, HostStatus] = {}
+        self._closed = threading.Event()
+
+    def __enter__(self) -> Looker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give all connections back. What looks meanwhile ends with a host that is not reached."""
+        self._closed.set()
+        for transport in list(self._open.values()):
+            transport.close()
+        self._open.clear()
+
+    def look(self, on_host: OnHost | None = None, *, files: bool = True) -> ClusterStatus:
+        """Look once. Without `files`, what was seen of them the last time is told again."""
+        cluster = self._cluster
+
+        def one(host: Host) -> _Seen:
+            seen = self._host(host, files=files)
+            if on_host is not None:
+                on_host(seen.status)
+            return seen
+
+        with concurrent.futures.ThreadPoolExecutor(max_workers=len(cluster.hosts)) as pool:
+            found = list(pool.map(one, cluster.hosts))
+        return ClusterStatus(
+            cluster.name, cluster.front, tuple(one.status for one in found),
+            bool(cluster.vip_holders), tuple(self._certificates(found)),
+            tuple(policy for one in found for policy in one.policies),
+            self._unasked(), tuple(_notes(cluster)),
+        )  # fmt: skip
+
+    # One host.
+
+    def _host(self, host: Host, *, files: bool) -> _Seen:
+        cluster = self._cluster
+        status = HostStatus(host.name, host.address, tuple(role.value for role in host.roles))
+        try:
+            transport = self._transport(host)
+            call = Call("status", Phase.HOUSEKEEPING, asking.script(cluster, host),
+                        timeout=asking.ANSWER_WITHIN)  # fmt: skip
+            answer = asking.parsed(cluster, host, transport.run(call, lambda _: None).out)
+            wanted = find(cluster.release).tag if Role.HARBOR in host.roles else ""
+            status = dataclasses.replace(
+                status, parts=answer.parts, holds_address=answer.holds_address,
+                health=answer.health, versions=answer.versions, wanted=wanted, disks=answer.disks,
+            )  # fmt: skip
+            status = self._with_files(host, status, transport, again=files)
+            return _Seen(status, answer.certificates, self._policies(host, transport))
+        except HarborWizardError as error:
+            self._forget(host)
+            return _Seen(dataclasses.replace(_unknown(status), error=str(error)))
+        except Exception as error:  # a status has to say something of each host, whatever happens
+            self._forget(host)
+            why = tr("{host}: {error} while it was looked at", host=host.name,
+                     error=type(error).__name__)  # fmt: skip
+            return _Seen(dataclasses.replace(_unknown(status), error=why))
+
+    def _transport(self, host: Host) -> Transport:
+        if host.name not in self._open:
+            transport = self._connect(host)
+            self._open[host.name] = transport
+            transport.connect()
+            if self._closed.is_set():
+                transport.close()
+        return self._open[host.name]
+
+    def _forget(self, host: Host) -> None:
+        """Close the connection: the next look makes a new one."""
+        transport = self._open.pop(host.name, None)
+        if transport is not None:
+            transport.close()
+
+    def _with_files(
+        self, host: Host, status: HostStatus, transport: Transport, *, again: bool
+    ) -> HostStatus:
+        if self._plan is None:
+            return status
+        if again or host.name not in self._drift:
+            found = drifted(self._plan.on(host.name), self._values, transport)
+            self._drift[host.name] = dataclasses.replace(
+                status, drift=found.found, compared=found.compared, unknown=found.unknown
+            )
+        before = self._drift[host.name]
+        return dataclasses.replace(
+            status, drift=before.drift, compared=before.compared, unknown=before.unknown
+        )
+
+    # What is beyond one host.
+
+    @property
+    def _admin(self) -> str:
+        return self._cluster.admin_password.removeprefix("secret:")
+
+    def _policies(self, host: Host, transport: Transport) -> tuple[Policy, ...]:
+        if self._plan is None or not self._values.has(self._admin):
+            return ()
+        from_here = [one for one in replication.wires(self._cluster) if one.source is host]
+        return policies(from_here, self._values.value(self._admin), transport)
+
+    def _unasked(self) -> str:
+        if (self._plan is None or self._values.has(self._admin)
+                or not replication.wires(self._cluster)):  # fmt: skip
+            return ""
+        return tr("not asked: it takes the admin's password (--secrets, or the session's "
+                  "passphrase)")  # fmt: skip
+
+    def _certificates(self, found: list[_Seen]) -> Iterator[Certificate]:
+        """Yield what clients see, each place once: any host that could look there will do."""
+        cluster = self._cluster
+        places = {one.where: one for host in cluster.hosts for one in asking.shown(cluster, host)}
+        for where, place in places.items():
+            der = next((one.certificates[where] for one in found
+                        if one.certificates.get(where)), b"")  # fmt: skip
+            yield _certificate(where, f"{place.address}:443", der)
+        authority = self._authority()
+        if authority is not None:
+            yield authority
+
+    def _authority(self) -> Certificate | None:
+        """Return the CA that clients are told to trust, where it is the wizard's own or given."""
+        cluster = self._cluster
+        if cluster.scheme != "https" or self._session is None:
+            return None
+        path = self._session.ca_file
+        if cluster.tls.issuer == "operator":
+            if cluster.tls.ca is None:
+                return None
+            path = at(cluster.tls.ca, self._session.folder)
+        elif self._values.has(CA_CERTIFICATE):
+            return _certificate(tr("the private CA"), "", _der(self._values.value(CA_CERTIFICATE)))
+        return _certificate(tr("the private CA"), "", _der_of(path))
+
+
+def _unknown(status: HostStatus) -> HostStatus:
+    return HostStatus(status.name, status.address, status.roles)
+
+
+def _notes(cluster: Cluster) -> Iterator[str]:
+    if cluster.balancers and cluster.balancer.type is BalancerType.NGINX:
+        yield tr("nginx does not tell which Harbors it takes for alive: only HAProxy does")
+
+
+def _der_of(path: Path) -> bytes:
     try:
-        transport.connect()
-        call = Call("status", Phase.HOUSEKEEPING, _script(cluster, host), timeout=60)
-        answer = transport.run(call, lambda _: None)
-    except HarborWizardError as error:
-        return HostStatus(host.name, host.address, roles, error=str(error))
-    finally:
-        transport.close()
-    parts: dict[str, str] = {}
-    holds = False
-    for line in answer.out.splitlines():
-        part, found, state = printable(line).partition("=")
-        if part == "vip":
-            holds = state == "yes"
-        elif found:
-            parts[part] = state or "missing"
-    return HostStatus(host.name, host.address, roles, parts, holds)
+        return _der(path.read_text(encoding="ascii"))
+    except (OSError, UnicodeDecodeError):
+        return b""
 
 
-def _script(cluster: Cluster, host: Host) -> str:
-    parts = ["echo vip=no"]
-    units = list(_units(cluster, host))
-    if host in cluster.vip_holders:
-        # On a node of LVS the address is on the loopback interface, too: that is not holding it.
-        parts = [f"ip -o addr show dev {quote(str(host.interface))} | "
-                 f"grep -qwF {quote(str(cluster.vip))} && echo vip=yes || echo vip=no"]  # fmt: skip
-    if units:
-        state = 'echo "$unit=$(systemctl is-active $unit)"'
-        parts.append(f"for unit in {' '.join(units)}; do {state}; done")
-    if "haproxy" in units and Role.BALANCER in host.roles:
-        parts.append(_HAPROXY)
-    release = find(cluster.release)
-    if Role.HARBOR in host.roles:
-        bundled = cluster.used_database is None
-        names = release.running(cluster.scanner, bundled=bundled)
-        parts.append(_harbor(cluster.install_dir, " ".join(names)))
-    if Role.SERVICES in host.roles:
-        parts.append(_compose(services.HOME, "database redis"))
-    return "\n".join(parts) + "\n"
+def _der(pem: str) -> bytes:
+    import ssl  # noqa: PLC0415 - seldom needed
+
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    try:
+        first = pem[pem.index(begin) : pem.index(end) + len(end)]
+        return ssl.PEM_cert_to_DER_cert(first)
+    except ValueError:
+        return b""
 
 
-def _units(cluster: Cluster, host: Host) -> Iterator[str]:
-    """Yield the units that should be active on a host, beside those of Harbor itself."""
-    kind = cluster.balancer.type
-    if Role.BALANCER in host.roles and kind in (BalancerType.HAPROXY, BalancerType.NGINX):
-        yield kind.value
-    if host in cluster.replicas():
-        yield "haproxy"
-    if host in cluster.vip_holders:
-        yield "keepalived"
-    if Role.SERVICES in host.roles:
-        yield services.UNIT
+def _certificate(where: str, address: str, der: bytes) -> Certificate:
+    if not der:
+        why = tr("no certificate was seen there") if address else tr("it cannot be read")
+        return Certificate(where, address, error=why)
+    from cryptography import x509  # noqa: PLC0415 - slow to import
 
-
-# HAProxy's own view of the nodes is on the local port that keepalived asks, too.
-_HAPROXY = r"""
-timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/8404
-  printf "GET /stats;csv HTTP/1.0\r\n\r\n" >&3; cat <&3' 2>/dev/null |
-awk -F, '$1 == "harbor" && $2 != "BACKEND" && $2 != "FRONTEND" { print "sees " $2 "=" $18 }'
-"""
-
-
-def _harbor(home: str, names: str) -> str:
-    return f"""
-echo "docker=$(systemctl is-active docker)"
-echo "harbor.service=$(systemctl is-active harbor)"
-{_compose(home, names)}
-"""
-
-
-def _compose(home: str, names: str) -> str:
-    return f"""
-cd {quote(home)} 2>/dev/null && {{
-{COMPOSE}
-for service in {names}; do
-  id=$(compose ps -q "$service" 2>/dev/null)
-  echo "$service=$(docker inspect -f '{{{{.State.Status}}}}' "$id" 2>/dev/null)"
-done
-}}
-"""
+    try:
+        ends = x509.load_der_x509_certificate(der).not_valid_after_utc
+    except ValueError:
+        return Certificate(where, address, error=tr("what was seen there is no certificate"))
+    # Some have a time that no clock of ours can tell.
+    ends = min(ends, datetime.datetime(2900, 1, 1, tzinfo=datetime.UTC))
+    return Certificate(where, address, ends.timestamp())

@@ -47,6 +47,13 @@ class Ways:
         port, trusting = (80, None) if http else (443, self._trusting())
         return Registry(cluster.front, port, cluster.public_name, trusting, None, timeout, reach)
 
+    def balancer(self, balancer: Host) -> Registry:
+        """Return the way through one balancer by its own address, where it listens there."""
+        cluster = self._cluster
+        if cluster.scheme == "http":
+            return Registry(balancer.address, 80, cluster.public_name, None)
+        return Registry(balancer.address, 443, cluster.public_name, self._trusting())
+
     def node(self, node: Host) -> Registry:
         """Return the way to one node by itself."""
         cluster = self._cluster

@@ -15,7 +15,7 @@ import psycopg2
 import redis
 
 from standin import addresses, auth, database, registry, replication, rights, settings, tasks, tokens, web
-from standin import artifacts, collection, endpoints, projects, robots, users  # noqa: F401 - their routes
+from standin import artifacts, collection, endpoints, projects, purging, robots, users  # noqa: F401 - their routes
 from standin.cache import cache
 
 E = os.environ

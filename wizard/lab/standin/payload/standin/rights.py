@@ -30,6 +30,7 @@ GRANTABLE = {
         *(("replication-policy", one) for one in _FIVE), *(("registry", one) for one in _FIVE),
         *(("robot", one) for one in _FIVE if one != "update"), *(("user", one) for one in _FIVE),
         *(("garbage-collection", one) for one in ("read", "create", "list", "update", "stop")),
+        *(("purge-audit", one) for one in ("read", "create", "list", "update", "stop")),
         *(("label", one) for one in _FIVE), *(("scanner", one) for one in _FIVE),
     },
     "project": {
