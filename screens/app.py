@@ -249,6 +249,17 @@ class WizardApp(App[int]):
         self._back_to = None
         self._show(start.capitalize() if start else self._parts.walk.first_open(self.work))
 
+    def show_status(self, name: str) -> None:
+        """Show how a session's cluster stands, and go on looking until that is left."""
+        try:
+            work = self._parts.Work.open(sessions.find(name))
+            plan = work.plan()
+        except HarborWizardError as error:
+            said = tr("there is nothing to look at yet: {why}", why=str(error).splitlines()[0])
+            self.notify(said, severity="error", timeout=12, markup=False)
+            return
+        self.push_screen(self._parts.StatusScreen(work, plan))
+
     def back_to_run(self) -> bool:
         """Show the run that is under way; say whether there is one."""
         if self.control is None or self.control.over:

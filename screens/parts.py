@@ -19,6 +19,7 @@ from harbor_wizard.screens.running import RunControl
 from harbor_wizard.screens.services import ServicesScreen
 from harbor_wizard.screens.solution import SolutionScreen
 from harbor_wizard.screens.state import Work
+from harbor_wizard.screens.status import StatusScreen
 from harbor_wizard.screens.topology import TopologyScreen
 
 SCREENS: dict[str, type[WizardScreen]] = {
@@ -27,5 +28,5 @@ SCREENS: dict[str, type[WizardScreen]] = {
     "Preview": PreviewScreen, "Run": RunScreen, "Report": ReportScreen,
 }  # fmt: skip
 
-__all__ = ["SCREENS", "ConfirmDialog", "RunControl", "RunScreen", "WizardScreen", "Work", "asking",
-           "report", "runs", "walk"]  # fmt: skip
+__all__ = ["SCREENS", "ConfirmDialog", "RunControl", "RunScreen", "StatusScreen", "WizardScreen",
+           "Work", "asking", "report", "runs", "walk"]  # fmt: skip

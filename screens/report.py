@@ -15,7 +15,6 @@ from textual.widgets import Static
 from harbor_wizard import report
 from harbor_wizard.engine.runner import Outcome
 from harbor_wizard.files import write_atomically
-from harbor_wizard.inspection.status import probe
 from harbor_wizard.inspection.verify import verify
 from harbor_wizard.language import mark, tr
 from harbor_wizard.notes import notes
@@ -97,14 +96,6 @@ def write(control: RunControl) -> str | None:
 def verified(control: RunControl) -> Iterator[str]:
     """Yield what is seen of an installed cluster, a line each. Asks its hosts; takes seconds."""
     cluster, connect = control.plan.cluster, control.connect
-    status = probe(cluster, connect)
-    if status.movable:
-        mark_of = "✓" if len(status.holders) == 1 else "✗"
-        holders = ", ".join(status.holders) or tr("nobody")
-        yield f"{mark_of} " + tr("{address} is held by {holders}", address=status.virtual_address,
-                                 holders=holders)  # fmt: skip
-    for host in status.hosts:
-        yield f"{'✓' if host.well else '✗'} {host.name}" + (f": {host.error}" if host.error else "")
     for check in verify(control.session, cluster, control.values, connect):
         yield f"{'✓' if check.good else '✗'} {check.what}: {check.seen}"
 
@@ -118,9 +109,13 @@ class ReportScreen(WizardScreen):
         "What was done, where Harbor is, and what to do next. A report of a real run is kept in "
         "the session's folder. Ctrl+N goes to the sessions, Esc back to the preview.\n"
         "v verifies what was installed: who holds the virtual address, a login, a push and a pull "
-        "as clients do them, what the nodes share, and what is replicated."
+        "as clients do them, what the nodes share, and what is replicated. t shows how the hosts "
+        "stand, again and again."
     )
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("v", "verify", mark("Verify"))]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("v", "verify", mark("Verify")),
+        Binding("t", "status", mark("Status")),
+    ]
 
     class Seen(Message):
         """A look of the verification; an empty one is the end."""
@@ -161,7 +156,7 @@ class ReportScreen(WizardScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Only what was installed can be verified."""
-        return self._installed() is not None if action == "verify" else True
+        return self._installed() is not None if action in ("verify", "status") else True
 
     def action_verify(self) -> None:
         """Verify what was installed, and tell what is seen as it is seen."""
@@ -171,6 +166,12 @@ class ReportScreen(WizardScreen):
         self._verifying, self._seen = True, [tr("Verifying…")]
         self._tell()
         threading.Thread(target=self._verify, args=(control,), daemon=True, name="verify").start()
+
+    def action_status(self) -> None:
+        """Show how the hosts stand."""
+        control = self._installed()
+        if control is not None:
+            self.wizard.show_status(control.session.name)
 
     def _verify(self, control: RunControl) -> None:
         """Look, in a thread; what is seen comes as messages."""

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 HELP = mark(
     "A session is a folder that holds one installation: its answers, its secrets (encrypted), "
     "what was done on which host, and the logs. It can be left and taken up again at any moment.\n"
-    "Enter opens the one under the cursor, n makes a new one, d deletes one (its hosts are left "
-    "as they are), q leaves."
+    "Enter opens the one under the cursor, n makes a new one, t shows how its hosts stand, d "
+    "deletes one (its hosts are left as they are), q leaves."
 )
 
 
@@ -72,6 +72,7 @@ class SessionsScreen(SpeakingScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new", mark("New")),
+        Binding("t", "status", mark("Status")),
         Binding("d", "delete", mark("Delete")),
         Binding("f1", "help", mark("Help")),
         Binding("q,ctrl+q", "app.quit", mark("Leave")),
@@ -158,6 +159,11 @@ class SessionsScreen(SpeakingScreen[None]):
             AskDialog(tr("The new session's name, for example prod-eu"), check, hint="prod-eu"),
             made,
         )
+
+    def action_status(self) -> None:
+        """Show how the hosts of a session stand."""
+        if self._chosen is not None:
+            self.wizard.show_status(self._chosen)
 
     def action_delete(self) -> None:
         """Delete a session, once that was confirmed."""

@@ -26,6 +26,14 @@ from harbor_wizard import session as sessions
 from harbor_wizard.engine.events import HostChanged, Output, Progress, State, StepChanged
 from harbor_wizard.engine.runner import Outcome
 from harbor_wizard.inspection.compare import Compared, Standing
+from harbor_wizard.inspection.seen import (
+    Certificate,
+    ClusterStatus,
+    Disk,
+    Drift,
+    HostStatus,
+    Policy,
+)
 from harbor_wizard.preflight import Preflight
 from harbor_wizard.preflight.facts import Facts
 from harbor_wizard.preflight.looking import judge
@@ -36,6 +44,7 @@ from harbor_wizard.screens.base import WizardScreen
 from harbor_wizard.screens.preview import PreviewScreen
 from harbor_wizard.screens.running import RunControl
 from harbor_wizard.screens.services import ServicesScreen
+from harbor_wizard.screens.status import StatusScreen
 from harbor_wizard.secrets import SecretValues
 from harbor_wizard.transport.hostkeys import UnknownHost
 from tests.test_preflight import healthy
@@ -235,6 +244,59 @@ async def test_looking(opened: Opened, folder: Path, monkeypatch: pytest.MonkeyP
         await book.page("preflight")
         await book.show("review")
         await book.page("review")
+
+
+async def test_status(opened: Opened, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved(folder)
+    monkeypatch.setattr(StatusScreen, "_begin", lambda _: None)
+    clock = SimpleNamespace(strftime=lambda *_: "12:04:10", localtime=time.localtime)
+    monkeypatch.setattr("harbor_wizard.screens.status.time", clock)
+    async with opened() as book:
+        await book.pilot.press("t")
+        await book.pilot.pause()
+        await book.page("status-before")
+        screen = book.pilot.app.screen
+        status = a_status()
+        screen._waiting = {host.name for host in status.hosts}
+        for host in status.hosts[:2]:
+            screen.post_message(StatusScreen.HostSeen(host))
+        await book.page("status-looking")
+        for host in status.hosts[2:]:
+            screen.post_message(StatusScreen.HostSeen(host))
+        screen.post_message(StatusScreen.Looked(status))
+        await book.page("status")
+        await book.pilot.press("down", "down", "down")
+        await book.page("status-host")
+        await book.pilot.press("d")
+        await book.page("status-differences")
+        await book.pilot.press("escape", "f1")
+        await book.page("status-help")
+
+
+def a_status() -> ClusterStatus:
+    """A cluster in which some things are not well."""
+    gb = 1024**3
+    disk = Disk("/", ("/", "/opt/harbor"), 30 * gb, 100 * gb, 90)
+    full = Disk("/data", ("/data",), gb // 2, 100 * gb, 90)
+    diff = "--- /opt/harbor/harbor.yml (now)\n+++ /opt/harbor/harbor.yml\n-hostname: other\n+hostname: registry"
+    balancer = {"haproxy": "active", "keepalived": "active", "sees harbor-1": "UP", "sees harbor-2": "DOWN"}
+    node = {"docker": "active", "harbor.service": "active", "core": "running", "registry": "running"}
+    hosts = (
+        HostStatus("lb-1", "10.77.0.21", ("balancer",), balancer, True, versions={"haproxy": "3.0.11"},
+                   disks=(disk,), compared=5),
+        HostStatus("lb-2", "10.77.0.22", ("balancer",), {**balancer, "sees harbor-2": "UP"}, disks=(disk,),
+                   compared=5),
+        HostStatus("harbor-1", "10.77.0.11", ("harbor",), {**node, "registry": "exited"},
+                   health={"core": "healthy", "registry": "unhealthy"}, wanted="v2.15.2",
+                   versions={"docker": "26.1.5", "harbor": "v2.15.1"}, disks=(disk, full), compared=8, unknown=1,
+                   drift=(Drift("/opt/harbor/harbor.yml", "changed", diff),)),
+        HostStatus("harbor-2", "10.77.0.12", ("harbor",),
+                   error="harbor-2: 10.77.0.12 port 22 is not reached by SSH (timed out)"),
+    )  # fmt: skip
+    certificates = (Certificate("registry.example.com", "10.77.0.10:443", NOW + 12.5 * 86400),
+                    Certificate("the CA", "", NOW + 3000.5 * 86400))  # fmt: skip
+    policy = Policy("harbor-1", "harbor-2", "to-2", True, "Failed", "event_based", NOW - 90, NOW - 80, 3600.0, 2)
+    return ClusterStatus("prod-eu", "10.77.0.10", hosts, True, certificates, (policy,), time=NOW)
 
 
 async def test_planning(opened: Opened, folder: Path) -> None:

@@ -97,13 +97,13 @@ class Certificate:
 
     def told(self, now: float) -> str:
         """What was seen of it, in words."""
-        days = self.days(now)
+        days, place = self.days(now), " ".join(filter(None, (self.where, self.address)))
         if self.error or days is None:
-            return f"{self.where} {self.address}: {self.error}"
+            return f"{place}: {self.error}"
         left = trn("{number} day left", "{number} days left", days)
         if days < 0:
             left = trn("ended {number} day ago", "ended {number} days ago", -days)
-        return f"{self.where} {self.address}: {left}"
+        return f"{place}: {left}"
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ import concurrent.futures
 import dataclasses
 import datetime
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from harbor_wizard.components import replication
 from harbor_wizard.engine.runner import Connect
-from harbor_wizard.errors import HarborWizardError
+from harbor_wizard.errors import AuthenticationError, HarborWizardError, HostKeyError
 from harbor_wizard.files import at
 from harbor_wizard.inspection import asking
 from harbor_wizard.inspection.drift import drifted
@@ -33,6 +34,9 @@ from harbor_wizard.session import Session
 from harbor_wizard.transport.base import Call, Phase, Transport
 
 __all__ = ["GOOD", "ClusterStatus", "HostStatus", "Looker", "probe", "roles_told"]
+
+# Seconds until a host that was not reached is tried again: doubled each time.
+_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 60.0
 
 # Called by threads: a host's status, as soon as it is there.
 OnHost = Callable[[HostStatus], None]
@@ -57,6 +61,15 @@ class _Seen:
     policies: tuple[Policy, ...] = ()
 
 
+@dataclasses.dataclass(frozen=True)
+class _Away:
+    """A host that was not reached: when it is tried again, after which pause, and why."""
+
+    until: float
+    pause: float
+    error: str
+
+
 class Looker:
     """Looks at all hosts at once, as often as wanted, over one connection each.
 
@@ -74,6 +87,7 @@ class Looker:
         self._session = session
         self._open: dict[str, Transport] = {}
         self._drift: dict[str, HostStatus] = {}
+        self._away: dict[str, _Away] = {}
         self._closed = threading.Event()
 
     def __enter__(self) -> Looker:
@@ -89,8 +103,16 @@ class Looker:
             transport.close()
         self._open.clear()
 
+    def insist(self) -> None:
+        """Have the next look try all hosts, also those that were not reached."""
+        self._away.clear()
+
     def look(self, on_host: OnHost | None = None, *, files: bool = True) -> ClusterStatus:
-        """Look once. Without `files`, what was seen of them the last time is told again."""
+        """Look once. Without `files`, what was seen of them the last time is told again.
+
+        A host that was not reached is tried less and less often, and one that refused the login not
+        again: looks that follow each other quickly are to lock nobody out.
+        """
         cluster = self._cluster
 
         def one(host: Host) -> _Seen:
@@ -113,6 +135,9 @@ class Looker:
     def _host(self, host: Host, *, files: bool) -> _Seen:
         cluster = self._cluster
         status = HostStatus(host.name, host.address, tuple(role.value for role in host.roles))
+        away = self._away.get(host.name)
+        if away is not None and time.monotonic() < away.until:
+            return _Seen(dataclasses.replace(status, error=away.error))
         try:
             transport = self._transport(host)
             call = Call("status", Phase.HOUSEKEEPING, asking.script(cluster, host),
@@ -124,15 +149,29 @@ class Looker:
                 health=answer.health, versions=answer.versions, wanted=wanted, disks=answer.disks,
             )  # fmt: skip
             status = self._with_files(host, status, transport, again=files)
-            return _Seen(status, answer.certificates, self._policies(host, transport))
+            seen = _Seen(status, answer.certificates, self._policies(host, transport))
         except HarborWizardError as error:
-            self._forget(host)
-            return _Seen(dataclasses.replace(_unknown(status), error=str(error)))
+            return self._not_reached(host, status, error, str(error))
         except Exception as error:  # a status has to say something of each host, whatever happens
-            self._forget(host)
             why = tr("{host}: {error} while it was looked at", host=host.name,
                      error=type(error).__name__)  # fmt: skip
-            return _Seen(dataclasses.replace(_unknown(status), error=why))
+            return self._not_reached(host, status, error, why)
+        self._away.pop(host.name, None)
+        return seen
+
+    def _not_reached(
+        self, host: Host, status: HostStatus, error: Exception, why: str
+    ) -> _Seen:
+        """Close the connection, so that a later look makes a new one, and say when."""
+        transport = self._open.pop(host.name, None)
+        if transport is not None:
+            transport.close()
+        before = self._away.get(host.name)
+        pause = min(before.pause * 2, _LONGEST_PAUSE) if before is not None else _FIRST_PAUSE
+        if isinstance(error, AuthenticationError | HostKeyError):
+            pause = float("inf")
+        self._away[host.name] = _Away(time.monotonic() + pause, pause, why)
+        return _Seen(HostStatus(status.name, status.address, status.roles, error=why))
 
     def _transport(self, host: Host) -> Transport:
         if host.name not in self._open:
@@ -142,12 +181,6 @@ class Looker:
             if self._closed.is_set():
                 transport.close()
         return self._open[host.name]
-
-    def _forget(self, host: Host) -> None:
-        """Close the connection: the next look makes a new one."""
-        transport = self._open.pop(host.name, None)
-        if transport is not None:
-            transport.close()
 
     def _with_files(
         self, host: Host, status: HostStatus, transport: Transport, *, again: bool
@@ -206,12 +239,8 @@ class Looker:
                 return None
             path = at(cluster.tls.ca, self._session.folder)
         elif self._values.has(CA_CERTIFICATE):
-            return _certificate(tr("the private CA"), "", _der(self._values.value(CA_CERTIFICATE)))
-        return _certificate(tr("the private CA"), "", _der_of(path))
-
-
-def _unknown(status: HostStatus) -> HostStatus:
-    return HostStatus(status.name, status.address, status.roles)
+            return _certificate(tr("the CA"), "", _der(self._values.value(CA_CERTIFICATE)))
+        return _certificate(tr("the CA"), "", _der_of(path))
 
 
 def _notes(cluster: Cluster) -> Iterator[str]:
