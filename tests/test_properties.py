@@ -556,4 +556,5 @@ def test_no_secret_and_no_control_of_a_host_is_told_however_its_bytes_arrive(
 def test_a_secret_is_masked_however_it_was_quoted(encoding: str, secret: str) -> None:
     quoted = Text((Hole("s", encoding=encoding),)).raw(FixedValues({"s": secret}))
     assert secret not in Masker([secret])(f"<{quoted}>")
-    assert quoted.strip("\"'") not in Masker([secret])(f"<{quoted}>")
+    inner = quoted.strip("\"'")
+    assert not inner or inner not in Masker([secret])(f"<{quoted}>")
