@@ -77,7 +77,7 @@ def left(session: Session, cluster: Cluster, ways: Ways, hosts: Hosts, password:
         hosts.put_back(host, found.unit, failure)
         record.write(session, found.mended())
     images = Images(cluster, ways, password, found.project, found.repository)
-    _wait_well(cluster, ways, hosts, None, threading.Event())
+    _wait_well(cluster, ways, hosts, None, sink, threading.Event())
     images.remove()
     record.clear(session)
     sink(Told("put back", tr("what an earlier drill left is put back"), found.scenario))
@@ -201,7 +201,7 @@ class Drill:
                 self._put_back(scenario.failure, host.name, unit, noted)
             over = time.monotonic()
             self._sink(Told("put back", tr("put back; waiting for health"), scenario.name))
-            _wait_well(self._cluster, self._ways, self._hosts, load, self._stop)
+            _wait_well(self._cluster, self._ways, self._hosts, load, self._sink, self._stop)
             well = time.monotonic()
             self._pause(_CALM)
             until = time.monotonic()
@@ -271,10 +271,12 @@ def _healthy(cluster: Cluster, ways: Ways) -> None:
 
 
 def _wait_well(
-    cluster: Cluster, ways: Ways, hosts: Hosts, load: Load | None, stop: threading.Event
-) -> None:
+    cluster: Cluster, ways: Ways, hosts: Hosts, load: Load | None, sink: Sink,
+    stop: threading.Event,
+) -> None:  # fmt: skip
     """Wait until all is well and the load succeeds. Raises `StepFailed` with what is not."""
     begun = beaten = time.monotonic()
+    told = ""
     while True:
         looked = time.monotonic()
         ill = hosts.ill(lambda: _healthy(cluster, ways))
@@ -282,6 +284,9 @@ def _wait_well(
             ill = _still_failing(load, looked, stop)
         if not ill:
             return
+        if ill != told:
+            sink(Told("waiting", tr("not well yet: {what}", what=ill)))
+            told = ill
         now = time.monotonic()
         if now > begun + _WELL:
             raise StepFailed(
