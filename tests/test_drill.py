@@ -403,6 +403,7 @@ def test_sites_without_one_address_are_refused(answers: dict[str, Any], tmp_path
     assert "nothing to drill" in str(failed)
 
 
+@pytest.mark.slow
 def test_nothing_is_broken_unasked(file: str, tmp_path: Path) -> None:
     secrets = tmp_path / "secrets.yaml"
     secrets.write_text("passphrase: a long one\ndatabase_password: pass-1\nredis_password: pass-2\n")

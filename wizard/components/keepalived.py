@@ -55,7 +55,7 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
             # Where the node itself is asked, its own address is what clients reach through it.
             arguments=f" {host.address}" if cluster.solution is Solution.ACTIVE_STANDBY else "",
             # A balancer's process is next to it and answers at once.
-            interval=3 if cluster.solution is Solution.ACTIVE_STANDBY else 1,
+            interval=2 if cluster.solution is Solution.ACTIVE_STANDBY else 1,
             ports=lvs.ports(cluster) if balances else (),
         ),
         tr("the virtual address, its priority here, and what has to live for it"), mode=0o600,

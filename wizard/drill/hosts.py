@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from harbor_wizard.drill import breaking
+from harbor_wizard.drill import breaking, sentinel
 from harbor_wizard.drill.scenario import Failure
 from harbor_wizard.engine import hostlock
 from harbor_wizard.engine.runner import Connect
@@ -99,6 +99,21 @@ class Hosts:
                 tr("{host}: the failure could not be caused ({reason})", host=host.name,
                    reason=printable(done.err.strip()[-200:].replace("\n", " ")))
             )  # fmt: skip
+
+    def pauses(self, seconds: float, password: str) -> str:
+        """Let Redis' master hang for some seconds; return who it is. Raises `StepFailed`."""
+        assert self._cluster.redis is not None  # noqa: S101 - else nothing claims to survive this
+        script = sentinel.pause(self._cluster.redis, seconds)
+        node = self._cluster.nodes[0]
+        with self._reached(node) as transport:
+            call = Call("drill", Phase.HOUSEKEEPING, script, f"{password}\n".encode())
+            done = transport.run(call, lambda _: None)
+        if not done.ok:
+            raise StepFailed(
+                tr("{host}: Redis' master could not be made to hang ({reason})", host=node.name,
+                   reason=printable(done.err.strip()[-200:].replace("\n", " ")))
+            )  # fmt: skip
+        return printable(done.out.strip())[:80]
 
     def put_back(self, host: Host, unit: str, failure: Failure) -> None:
         """End a failure; wait for a host that is cut off or boots. Raises `StepFailed`."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from harbor_wizard.drill.measuring import Attempt, Kind
 from harbor_wizard.errors import HarborWizardError
 from harbor_wizard.inspection.registry import Registry
+from harbor_wizard.text import printable
 
 # Seconds: a client tries again a little later, not at once.
 RETRY_AFTER = 1.0
@@ -125,9 +126,13 @@ class Load:
         try:
             act()
         except (HarborWizardError, OSError) as error:
-            done = Attempt(kind, begun, time.monotonic(), False, retry, str(error)[:200])
+            done = Attempt(kind, begun, time.monotonic(), False, retry, _one_line(error))
         else:
             done = Attempt(kind, begun, time.monotonic(), True, retry)
         with self._lock:
             self._attempts.append(done)
         return done.good
+
+
+def _one_line(error: Exception) -> str:
+    return printable(" ".join(str(error).split()))[:160]

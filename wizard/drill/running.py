@@ -23,7 +23,7 @@ from harbor_wizard.files import write_atomically
 from harbor_wizard.inspection.registry import RegistryError
 from harbor_wizard.inspection.ways import Ways
 from harbor_wizard.language import tr
-from harbor_wizard.model.cluster import Cluster
+from harbor_wizard.model.cluster import Cluster, Host
 from harbor_wizard.releases import find
 from harbor_wizard.secrets import SecretValues
 from harbor_wizard.session import Session
@@ -94,6 +94,8 @@ class Drill:
         self._session, self._cluster = session, cluster
         self._ways = Ways(session, cluster, values)
         self._password = values.value(cluster.admin_password.removeprefix("secret:"))
+        redis = cluster.redis.password if cluster.redis is not None else None
+        self._redis_password = values.value(redis.removeprefix("secret:")) if redis else ""
         self._hosts = Hosts(cluster, connect, session.id)
         self._sink = sink
         self._stop = stop
@@ -169,10 +171,7 @@ class Drill:
     ) -> report.Result:  # fmt: skip
         self._check_stop()
         self._hosts.beat()
-        host = (
-            self._cluster.host(scenario.host) if scenario.host is not None
-            else self._hosts.holder()
-        )  # fmt: skip
+        host = self._host(scenario)
         self._sink(Told("scenario", scenario.title(host.name), scenario.name,
                         {"host": host.name}))  # fmt: skip
         load = Load(target, f"s{number}", seed)
@@ -211,11 +210,21 @@ class Drill:
         )  # fmt: skip
         return report.Result(scenario, host.name, seen)
 
+    def _host(self, scenario: Scenario) -> Host:
+        if scenario.host is not None:
+            return self._cluster.host(scenario.host)
+        if scenario.failure is Failure.REDIS_MASTER:
+            return self._cluster.nodes[0]  # from which it is done
+        return self._hosts.holder()
+
     def _broken(self, scenario: Scenario, host: str, unit: str, holds: float, since: float) -> None:
         failure = scenario.failure
         cut = failure in _NETWORKS
         seconds = holds if cut else max(600.0, 2 * holds)
-        self._hosts.breaks(failure, self._cluster.host(host), unit, seconds)
+        if failure is Failure.REDIS_MASTER:
+            self._hosts.pauses(holds, self._redis_password)
+        else:
+            self._hosts.breaks(failure, self._cluster.host(host), unit, seconds)
         self._sink(Told("broken", tr("broken; looking for {seconds} s", seconds=f"{holds:.0f}"),
                         scenario.name))  # fmt: skip
         self._pause(holds + since - time.monotonic())
