@@ -50,6 +50,33 @@ reaches\t10.0.0.31 5432
 reaches\t10.0.0.31 6379
 mounted\t/mnt/shared/harbor nfs4 10.0.0.41:/export
 mtu\teth0 1500
+db_wanted\tregistry
+db_login\tregistry
+db_tls\tnone
+db_version\t17.2 (Debian 17.2-1)
+db_replica\tno
+db_encoding\tregistry UTF8
+db_rights\tregistry yes harbor
+db_tables\tregistry none 0
+redis_login\t10.0.0.31:6379
+redis_version\t8.0.2
+redis_role\t10.0.0.31:6379 master
+redis_memory\t0 noeviction
+sentinel\t10.0.0.31:6379 10.0.0.31:6379
+sentinel_quorum\t10.0.0.31:6379 OK 3 usable Sentinels
+store_is\t10000:10000 /mnt/shared/harbor
+store_wrote\t10000 /mnt/shared/harbor
+store_sees\tharbor-1 /mnt/shared/harbor
+store_sees\tharbor-2 /mnt/shared/harbor
+store_bucket\t200 -
+nfs_version\t4
+nfs_export\t/export
+package_sources\ttried
+package_source\tyes http://deb.debian.org/debian/dists/trixie
+installer_url\tyes https://files.example.com/harbor-offline-installer-v2.15.2.tgz
+installer_file\t700000000 gzip aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+installer_signature\tgood checked with cosign
+certificate_ours\tyes
 """
 
 
@@ -188,9 +215,11 @@ CAUSES: list[tuple[str, str, dict[str, Any], str, Level, str]] = [
      "10.0.0.31 port 5432"),
     ("no Redis", "services", {"reaches": "10.0.0.31 5432"}, "harbor-1", Level.FAILED,
      "10.0.0.31 port 6379"),
-    ("no store", "storage", {"mounted": [], "absent": "/mnt/shared/harbor"}, "harbor-1",
-     Level.FAILED, "/mnt/shared/harbor"),
-    ("a store of one's own", "storage", {"mounted": "/mnt/shared/harbor xfs /dev/sdb1"},
+    ("no store", "storage", {"mounted": [], "absent": "/mnt/shared/harbor", "store_wrote": [],
+                             "store_sees": []}, "harbor-1", Level.FAILED,
+     "/mnt/shared/harbor"),
+    ("a store of one's own", "storage", {"mounted": "/mnt/shared/harbor xfs /dev/sdb1",
+                                         "store_wrote": [], "store_sees": []},
      "harbor-2", Level.WARNING, "xfs"),
 ]  # fmt: skip
 

@@ -73,7 +73,8 @@ def _refused(refused: str, user: str, wanted: str, reference: str) -> Verdict:
     if code == "certificate":
         return Verdict(
             Level.WARNING,
-            tr("its certificate is not trusted on this machine: {message}", **values), "TLS", wanted, tr("give its CA as tls.ca, or choose the ssl_mode require"),
+            tr("its certificate is not trusted on this machine: {message}", **values), "TLS",
+            wanted, tr("give its CA as tls.ca, or choose the ssl_mode require"),
         )  # fmt: skip
     if code == "protocol":
         return Verdict(
