@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import work as in_worker
@@ -15,7 +16,7 @@ from textual.widgets import Static
 from harbor_wizard import preflight, questions, run
 from harbor_wizard.errors import HarborWizardError
 from harbor_wizard.language import mark, tr
-from harbor_wizard.preflight import Level, Preflight
+from harbor_wizard.preflight import Finding, Level, Preflight
 from harbor_wizard.screens.base import WizardScreen
 from harbor_wizard.screens.widgets import Form, say
 
@@ -107,11 +108,14 @@ class ServicesScreen(WizardScreen):
         if event.found is None:
             self._tell(f"✗ {event.error}")
             return
-        lines = []
+        # What is not well comes first, and what is the same on several hosts once.
+        same: dict[Finding, list[str]] = {}
         for one in event.found.findings:
-            if one.check == "login" and one.level is Level.OK:
-                continue
-            lines.append(f"{one.level.symbol} {one.host}: {one.seen}")
+            if one.check != "login" or one.level is not Level.OK:
+                same.setdefault(replace(one, host=""), []).append(one.host)
+        lines = []
+        for one, hosts in sorted(same.items(), key=lambda item: item[0].level is Level.OK):
+            lines.append(f"{one.level.symbol} {', '.join(hosts)}: {one.seen}")
             if one.level is not Level.OK and one.cure:
                 lines.append("    " + tr("what to do: {cure}", cure=one.cure))
         self._tell("\n".join(lines))

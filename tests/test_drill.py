@@ -27,7 +27,7 @@ from harbor_wizard.drill.scenario import Failure, Promise, Scenario, scenarios
 from harbor_wizard.errors import SessionError
 from harbor_wizard.model import load as loading
 from harbor_wizard.model.cluster import Cluster
-from harbor_wizard.registry import Registry
+from harbor_wizard.inspection.registry import Registry
 
 from .conftest import EXAMPLES
 

@@ -91,13 +91,11 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(operator: Operator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(operator: Operator, tmp_path_factory: pytest.TempPathFactory) -> Site:
     if any(operator.lab.hosts[name].root.joinpath("var/lib/harbor-wizard").exists() for name in NODES):
         operator.lab.fresh()  # whatever ran there before
         operator.lab.up()
-    yield Site(operator, tmp_path_factory.mktemp("causes"))
-    operator.lab.fresh()
-    operator.lab.up()
+    return Site(operator, tmp_path_factory.mktemp("causes"))
 
 
 Made = AbstractContextManager[None]

@@ -226,7 +226,8 @@ class Visit:
         if self._transport is None:
             return ""
         call = Call("preflight", Phase.LOOK, text, timeout=timeout)
-        return self._transport.run(call, lambda _: None).out
+        # The last line comes without its end.
+        return f"{self._transport.run(call, lambda _: None).out}\n"
 
     def look_for(self, tokens: dict[str, str]) -> None:
         """Look for what the other nodes wrote."""
