@@ -31,9 +31,9 @@ for _ in range(3):
     for one in wanted:
         wire.send(b"\xff" * 6 + mac + b"\x08\x06\x00\x01\x08\x00\x06\x04\x00\x01" + mac
                   + b"\x00" * 10 + socket.inet_aton(one))
-    end = time.time() + 0.3
-    while time.time() < end:
-        if not select.select([wire], [], [], max(0, end - time.time()))[0]:
+    end = time.monotonic() + 0.3
+    while time.monotonic() < end:
+        if not select.select([wire], [], [], max(0, end - time.monotonic()))[0]:
             break
         got = wire.recv(2048)
         if got[20:22] == b"\x00\x02" and got[22:28] != mac:
@@ -46,7 +46,8 @@ print("arp_asked\tyes")
 """  # noqa: E501 - the host's program
 
 _ARP_PERL = r"""
-use Socket;
+use Socket; use POSIX ();
+sub now { (POSIX::times())[0] / POSIX::sysconf(POSIX::_SC_CLK_TCK()) }
 my ($dev, $index, $mac, @wanted) = @ARGV;
 $mac =~ tr/://d; $mac = pack("H*", $mac);
 socket(my $wire, 17, SOCK_RAW, unpack("S", pack("n", 0x0806))) or exit 1;
@@ -56,11 +57,10 @@ my (%found, %asked); $asked{$_} = 1 for @wanted;
 for (1 .. 3) {
   send($wire, "\xff" x 6 . $mac . "\x08\x06\x00\x01\x08\x00\x06\x04\x00\x01" . $mac . "\0" x 10
     . inet_aton($_), 0, $all) for @wanted;
-  my $left = 0.3;
-  while ($left > 0) {
+  my $end = now() + 0.3;
+  while ((my $left = $end - now()) > 0) {
     my $in = ""; vec($in, fileno($wire), 1) = 1;
-    (my $ready, $left) = select($in, undef, undef, $left);
-    last if $ready <= 0;
+    last if select($in, undef, undef, $left) <= 0;
     recv($wire, my $got, 2048, 0);
     next if substr($got, 20, 2) ne "\x00\x02" or substr($got, 22, 6) eq $mac;
     my $who = inet_ntoa(substr($got, 28, 4));
@@ -89,15 +89,15 @@ else:
 mouth = socket.socket(family(own), socket.SOCK_RAW, 112)
 mouth.bind((own, 0))
 said, heard = struct.pack("8B", 0x2F, 0, 1, 0, 0, 1, 0, 0) + token, set()
-end, following = time.time() + float(seconds), 0
-while time.time() < end:
-    if time.time() >= following:
+end, following = time.monotonic() + float(seconds), 0
+while time.monotonic() < end:
+    if time.monotonic() >= following:
         for peer in peers:
             try:
                 mouth.sendto(said, (peer, 0))
             except (OSError, socket.error) as error:
                 heard.add("vrrp_unsent\t%s %s" % (peer, error))
-        following = time.time() + 0.25
+        following = time.monotonic() + 0.25
     for ear in select.select(list(ears.values()), [], [], 0.1)[0]:
         got, source = ear.recvfrom(4096)
         if ear.family == socket.AF_INET:
@@ -116,8 +116,9 @@ print("vrrp_asked\tyes")
 """
 
 _VRRP_PERL = r"""
-use Socket qw(:DEFAULT inet_pton inet_ntop pack_sockaddr_in6 unpack_sockaddr_in6);
+use POSIX (); use Socket qw(:DEFAULT inet_pton inet_ntop pack_sockaddr_in6 unpack_sockaddr_in6);
 my ($dev, $index, undef, $own, $group, $token, $seconds, @peers) = @ARGV;
+sub now { (POSIX::times())[0] / POSIX::sysconf(POSIX::_SC_CLK_TCK()) }
 sub family { $_[0] =~ /:/ ? AF_INET6 : AF_INET }
 sub at { my $f = family($_[0]); my $a = inet_pton($f, $_[0]);
   $f == AF_INET ? pack_sockaddr_in(0, $a) : pack_sockaddr_in6(0, $a) }
@@ -137,17 +138,16 @@ socket(my $mouth, family($own), SOCK_RAW, 112) or exit 1;
 bind($mouth, at($own)) or exit 1;
 my %heard;
 my $said = pack("C8", 0x2F, 0, 1, 0, 0, 1, 0, 0) . $token;
-my ($left, $following) = ($seconds, 0);
-while ($left > 0) {
-  if ($following <= 0) {
+my ($end, $following) = (now() + $seconds, 0);
+while (now() < $end) {
+  if (now() >= $following) {
     for my $peer (@peers) {
       defined(send($mouth, $said, 0, at($peer))) or $heard{"vrrp_unsent\t$peer $!"} = 1;
     }
-    $following = 0.25;
+    $following = now() + 0.25;
   }
   my $in = ""; vec($in, fileno($_), 1) = 1 for values %ears;
-  my (undef, $rest) = select($in, undef, undef, 0.1);
-  my $spent = 0.1 - $rest; $left -= $spent; $following -= $spent;
+  next if select($in, undef, undef, 0.1) <= 0;
   for my $kind (keys %ears) {
     next unless vec($in, fileno($ears{$kind}), 1);
     my $from = recv($ears{$kind}, my $got, 4096, 0);
@@ -196,15 +196,15 @@ def asked(cluster: Cluster, host: Host) -> str:
     parts = [f"""
 ip -o link show 2>/dev/null | awk '{{ sub(":", "", $2); sub("@.*", "", $2)
   for (at = 3; at < NF; at++) if ($at == "link/ether") print "mac\\t" $(at + 1) }}'
-dev=$(ip -o addr show 2>/dev/null | awk -v a={quote(host.address)} 'index($4, a "/") == 1 {{ print $2 }}')
-"""]  # noqa: E501 - one command
+dev={quote(host.interface or "")}
+ip link show dev "$dev" >/dev/null 2>&1 || dev=$(ip -o addr show 2>/dev/null |
+  awk -v a={quote(host.address)} 'index($4, a "/") == 1 {{ print $2 }}')
+"""]
     vip = cluster.vip if host in cluster.vip_holders else None
-    if ":" not in host.address:
-        parts.append(_program(_ARP_PYTHON, _ARP_PERL, '"$dev"', quote(host.address)))
-    if vip is not None and ":" not in vip:
-        # It may be wanted on another interface than the one that has the host's address.
-        parts.append(_program(_ARP_PYTHON, _ARP_PERL,
-                              quote(host.interface or ""), quote(vip)))  # fmt: skip
+    wanted = [one for one in (host.address, vip) if one is not None and ":" not in one]
+    if wanted:
+        words = " ".join(map(quote, wanted))
+        parts.append(_program(_ARP_PYTHON, _ARP_PERL, '"$dev"', words))
     if vip is not None:
         # Where that cannot be asked: a host that has the address answers for it on this segment.
         parts.append(
@@ -233,6 +233,8 @@ def listening(cluster: Cluster, host: Host, token: str) -> str:
 
 def unique(at: Seen) -> Verdict | None:
     """No other machine has this host's address."""
+    if at.facts.one("user") != "0":
+        return None  # only root may ask the wire
     address = at.host.address
     wanted = tr("{address} on this machine only", address=address)
     others = [name for name, facts in at.hosts.items()
@@ -273,9 +275,10 @@ def answering(facts: Facts, address: str) -> list[str]:
 
 def vrrp(at: Seen) -> Verdict | None:
     """What the holders of the virtual address say to each other arrives."""
-    if at.host not in at.cluster.vip_holders or len(at.cluster.vip_holders) < 2:
+    holders = at.cluster.vip_holders
+    if at.host not in holders or len(holders) < 2 or at.facts.one("user") != "0":
         return None
-    peers = [peer for peer in at.cluster.vip_holders if peer is not at.host]
+    peers = [peer for peer in holders if peer is not at.host]
     wanted = tr("protocol 112 (VRRP) from {peers}", peers=", ".join(peer.name for peer in peers))
     if at.facts.one("vrrp_asked") != "yes":
         return _not_looked(wanted)
@@ -308,7 +311,7 @@ def _not_looked(wanted: str) -> Verdict:
 def router(at: Seen) -> Verdict | None:
     """Nobody else on the segment is this virtual router."""
     held = at.cluster.virtual_address
-    if held is None or at.host not in at.cluster.vip_holders:
+    if held is None or at.host not in at.cluster.vip_holders or at.facts.one("user") != "0":
         return None
     number = str(held.router_id)
     wanted = tr("virtual router {number} is nobody else's", number=number)
