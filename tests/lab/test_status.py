@@ -7,6 +7,7 @@ fault is caused for real, and put back. The second is about replication.
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -87,6 +88,22 @@ def test_a_healthy_cluster_is_well_in_all_that_is_looked_at(installed: Operator)
         assert one["files"]["not_compared"] == 0
         assert host(found, "lb-1")["parts"][f"sees {name}"] == "UP"
     assert host(found, "lb-1")["versions"].keys() == {"haproxy", "keepalived"}
+
+
+def test_the_screen_looks_again_over_one_login_for_each_host(installed: Operator) -> None:
+    logins = "journalctl -u ssh --since=-1h | grep -c 'Accepted publickey'"
+    before = {name: int(on(installed, name, logins)) for name in ("lb-1", "harbor-2")}
+    shown = subprocess.run(
+        installed.lab.wrap([sys.executable, str(Path(__file__).parent / "watch_status.py"), SESSION,
+                            str(installed.lab.secrets_file), "8"]),
+        capture_output=True, text=True, timeout=90, env=installed.environment, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    looks, *rows = shown.stdout.splitlines()
+    assert int(looks.partition(" ")[0]) >= 2, shown.stdout + shown.stderr
+    assert [row.split()[0] for row in rows] == [SESSION, "lb-1", "lb-2", "harbor-1", "harbor-2"]
+    assert all("✓ well" in row for row in rows), shown.stdout
+    for name, number in before.items():
+        assert int(on(installed, name, logins)) == number + 1
 
 
 def test_each_fault_is_told_by_the_part_that_has_it(installed: Operator) -> None:

@@ -17,11 +17,13 @@ from harbor_wizard.errors import AuthenticationError, TransportError
 from harbor_wizard.model.cluster import Host
 from harbor_wizard.screens import status as status_screen
 from harbor_wizard.screens.app import WizardApp
+from harbor_wizard.screens.dialogs import SecretsDialog
+from harbor_wizard.screens.sessions import SessionsScreen
 from harbor_wizard.screens.status import StatusScreen
 from harbor_wizard.transport.base import Call, Result
 from harbor_wizard.transport.rehearsal import RehearsalTransport
 
-from .test_walk import SIZE, folder, saved
+from .test_walk import SIZE, folder, saved, write
 
 __all__ = ["folder"]
 
@@ -171,3 +173,25 @@ async def test_a_session_without_answers_has_nothing_to_look_at(folder: Path, ho
         await pilot.pause()
         assert not isinstance(app.screen, StatusScreen)
         assert not hosts.logins
+
+
+@pytest.mark.slow
+async def test_who_does_not_open_the_secrets_goes_back_and_no_host_is_asked(
+    folder: Path, hosts: Hosts
+) -> None:
+    saved(folder).store.write({"harbor_admin_password": "Adm1nAdm1n"}, "the passphrase")
+    app = WizardApp()
+    async with app.run_test(size=SIZE) as pilot:
+        await opened_with_a_question(pilot)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, SessionsScreen), "the sessions are back")
+        assert not hosts.logins
+        await opened_with_a_question(pilot)
+        await write(pilot, "the passphrase")
+        await pilot.press("enter")
+        await until(pilot, lambda: len(hosts.asked) == 4, "all are looked at")
+
+
+async def opened_with_a_question(pilot: Pilot[int]) -> None:
+    await pilot.press("t")
+    await until(pilot, lambda: isinstance(pilot.app.screen, SecretsDialog), "the passphrase is asked for")
