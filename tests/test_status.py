@@ -5,6 +5,7 @@ The scripts run for real, with programs of a host in the place of this machine's
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -16,9 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from typer.testing import CliRunner
 
+from harbor_wizard import language, run
+from harbor_wizard import session as sessions
+from harbor_wizard.cli import app
 from harbor_wizard.components import replication
-from harbor_wizard.errors import AuthenticationError, TransportError
+from harbor_wizard.errors import AuthenticationError, SecretsError, TransportError
 from harbor_wizard.inspection import asking, replicating
 from harbor_wizard.inspection.drift import Drifted, drifted
 from harbor_wizard.inspection.seen import (
@@ -30,6 +36,7 @@ from harbor_wizard.inspection.seen import (
     Policy,
 )
 from harbor_wizard.inspection.status import Looker
+from harbor_wizard.model import load
 from harbor_wizard.model.cluster import Cluster, Host, Role
 from harbor_wizard.secrets import SecretValues
 from harbor_wizard.solutions import make_plan
@@ -134,7 +141,9 @@ def test_what_a_host_prints_neither_breaks_a_line_nor_a_terminal(cluster: Cluste
     text = ("part\tcore\t\x1b[2Jrunning\nnonsense\npart\tno-tab\nhealth\tanswer\t%%%\n"
             "disk\t/\tx y z w /mnt\ndisk\t/gone\t0 0 hangs\nvip\tvip\tyes\n")  # fmt: skip
     said = asking.parsed(cluster, node(cluster), text)
-    assert said.parts == {"core": "running"}
+    assert said.parts.pop("core") == "running"
+    assert set(said.parts.values()) == {"missing"}
+    assert not said.whole
     assert said.health == {"answer": "none"}
     assert said.holds_address
     gone = next(disk for disk in said.disks if disk.mount == "/gone")
@@ -357,6 +366,9 @@ def test_hosts_are_tried_less_often_the_longer_they_are_away(
 
     def connect(host: Host) -> Any:
         class Away(RehearsalTransport):
+            def run(self, call: Call, on_lines: Any) -> Result:
+                return Result(0, "end\tend\tyes\n", "")
+
             def connect(self) -> None:
                 tries.setdefault(host.name, []).append(clock[0])
                 if host.name == "lb-1":
@@ -377,3 +389,103 @@ def test_hosts_are_tried_less_often_the_longer_they_are_away(
         looker.insist()
         looker.look()
         assert len(tries["lb-1"]) == 2
+
+
+# The command.
+
+
+def answering(answers: dict[str, str], made: Cluster, folder: Path) -> Any:
+    """What connects to hosts that say what is given, with files as planned; the others are away."""
+    plan = make_plan(made)
+
+    def connect(host: Host) -> Any:
+        class Said(RehearsalTransport):
+            def connect(self) -> None:
+                if host.name not in answers:
+                    raise TransportError(f"{host.name}: away")
+
+            def run(self, call: Call, on_lines: Any) -> Result:
+                if call.step == "status":
+                    return Result(0, answers[host.name], "")
+                text = next((step.file.content.masked() for step in plan.on(host.name)
+                             if step.file and step.file.path in call.script), "")  # fmt: skip
+                return Result(0, base64.b64encode(text.encode()).decode(), "")
+
+        return Said(host, folder)
+
+    return connect
+
+
+def good_answer(cluster: Cluster, host: Host) -> str:
+    body = base64.b64encode(b'{"components":[{"name":"core","status":"healthy"}]}').decode()
+    lines = [f"part\t{name}\t{'UP' if name.startswith('sees') else 'active'}" for name in asking.expected(cluster, host)]
+    lines += [f"vip\tvip\t{'yes' if host.name == 'lb-1' else 'no'}", f"health\tanswer\t{body}"]
+    lines += ["disk\t/\t900 1000 500000000 900000000 /", "end\tend\tyes"]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def command(
+    answers: dict[str, Any], cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Any:
+    data = {**answers, "tls": {"mode": "none"}}
+    path = tmp_path / "prod.yaml"
+    path.write_text(yaml.safe_dump(data))
+    made = load.parse(data, "prod.yaml", tmp_path)
+    said = {host.name: good_answer(made, host) for host in made.hosts}
+    monkeypatch.setattr(run, "ssh_connector", lambda *_: answering(said, made, tmp_path))
+
+    def invoke(*options: str) -> Any:
+        return CliRunner().invoke(app, ["status", str(path), *options])
+
+    invoke.said = said  # type: ignore[attr-defined]
+    return invoke
+
+
+def test_the_exit_code_is_0_only_when_all_is_well(command: Any) -> None:
+    done = command()
+    assert done.exit_code == 0, done.output
+    assert "all is well" in done.output
+    command.said["lb-2"] = command.said["lb-2"].replace("keepalived\tactive", "keepalived\tfailed")
+    done = command()
+    assert done.exit_code == 1
+    assert "✗ keepalived: failed" in done.output
+    del command.said["lb-2"]
+    done = command()
+    assert done.exit_code == 1
+    assert "not reached" in done.output
+
+
+def test_an_answer_that_breaks_off_is_not_well(command: Any) -> None:
+    command.said["harbor-1"] = command.said["harbor-1"].replace("end\tend\tyes\n", "")
+    data = json.loads(command("--output", "json").output)
+    assert (data["well"], data["ill"]) == (False, ["harbor-1: its answer broke off: "])
+
+
+def test_a_part_that_a_host_leaves_out_is_missing(command: Any) -> None:
+    command.said["harbor-1"] = command.said["harbor-1"].replace("part\tjobservice\tactive\n", "")
+    assert json.loads(command("--output", "json").output)["ill"] == ["harbor-1: jobservice: missing"]
+
+
+def test_json_is_english_wherever_it_is_asked_for(command: Any) -> None:
+    language.choose("zh")
+    try:
+        data = json.loads(command("--output", "json").output)
+    finally:
+        language.choose("en")
+    assert data["well"] is True
+    assert set(data) == {"cluster", "time", "well", "ill", "virtual_address", "movable", "holders", "hosts",
+                         "certificates", "replication", "replication_unasked", "notes"}  # fmt: skip
+    (disk,) = data["hosts"][0]["disks"]
+    assert (disk["free_bytes"], disk["free_percent"], disk["well"]) == (512_000_000_000, 55, True)
+
+
+def test_a_wrong_passphrase_is_told_and_no_host_is_asked(command: Any, tmp_path: Path) -> None:
+    command()  # the session is made
+    (session,) = sessions.all_sessions()
+    session.store.write({"harbor_admin_password": "Adm1nAdm1n"}, "the right one")
+    given = tmp_path / "given.yaml"
+    given.write_text("passphrase: another one\n")
+    given.chmod(0o600)
+    done = command("--secrets", str(given))
+    assert isinstance(done.exception, SecretsError)

@@ -465,21 +465,23 @@ def status(
 
 
 def _values_for_status(session: Any, made: Any, given: Mapping[str, str]) -> Any:
-    """Return the secrets that are here without a question: a status has a use for each of them."""
+    """Return the secrets that are here; only a login that needs another one makes it be asked for.
+
+    A status has a use for each: files are compared with them, and the replication is asked about.
+    """
     from harbor_wizard import keeping, run  # noqa: PLC0415
     from harbor_wizard.errors import SecretsError  # noqa: PLC0415
     from harbor_wizard.secrets import PASSPHRASE, SecretValues  # noqa: PLC0415
 
-    local = {name: session.local(path) for name, path in run.files(made.cluster).items()}
+    values = dict(given)
     try:
-        opener = keeping.passphrase(session, given, None)
-        values = {**keeping.kept(session, opener), **given}
+        values = {**keeping.kept(session, keeping.passphrase(session, given, None)), **given}
     except SecretsError:
         if PASSPHRASE in given:  # it is a wrong one
             raise
-        if _logs_in_by_secret(made.cluster):
-            return run.open_secrets(session, made, given, _asker())
-        values = dict(given)
+    if _login_secrets(made.cluster) - values.keys():
+        return run.open_secrets(session, made, given, _asker())
+    local = {name: session.local(path) for name, path in run.files(made.cluster).items()}
     return SecretValues(values, {name: path for name, path in local.items() if path.is_file()})
 
 
@@ -488,14 +490,16 @@ def _values_for_looking(session: Any, made: Any, given: Mapping[str, str]) -> An
     from harbor_wizard import run  # noqa: PLC0415
     from harbor_wizard.secrets import SecretValues  # noqa: PLC0415
 
-    if _logs_in_by_secret(made.cluster):
+    if _login_secrets(made.cluster):
         return run.open_secrets(session, made, given, _asker())
     return SecretValues(given, {})
 
 
-def _logs_in_by_secret(cluster: Any) -> bool:
+def _login_secrets(cluster: Any) -> set[str]:
+    """Return the names of the secrets that logins take."""
     accesses = [cluster.reached_by(host) for host in cluster.hosts]
-    return any(access.password or access.sudo_password for access in accesses)
+    references = (one for access in accesses for one in (access.password, access.sudo_password))
+    return {one.removeprefix("secret:") for one in references if one}
 
 
 @app.command(epilog="Example: harbor-wizard verify prod-eu")

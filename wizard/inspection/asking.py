@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from harbor_wizard.components import harbor, lvs, probe, services, storage
+from harbor_wizard.components import haproxy, harbor, lvs, probe, services, storage
 from harbor_wizard.components.docker import COMPOSE
 from harbor_wizard.inspection.seen import Disk
 from harbor_wizard.model.cluster import BalancerType, Cluster, Host, Role
@@ -23,8 +23,9 @@ ANSWER_WITHIN = 40.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What a host said. `certificates` are DER, by where they were seen."""
+    """What a host said, and whether that is `whole`. `certificates` are DER, by where they are."""
 
+    whole: bool = False
     parts: dict[str, str] = field(default_factory=dict)
     holds_address: bool = False
     health: dict[str, str] = field(default_factory=dict)
@@ -126,7 +127,21 @@ def script(cluster: Cluster, host: Host) -> str:
     parts += [f'version {name} "$(timeout 10 sh -c {quote(_VERSIONS[name])})"' for name in programs]
     parts.append(_disks(places(cluster, host)))
     parts += [_certificate(one) for one in shown(cluster, host)]
-    return "\n".join(parts) + "\nexit 0\n"
+    return "\n".join(parts) + "\nsay end end yes\nexit 0\n"
+
+
+def expected(cluster: Cluster, host: Host) -> Iterator[str]:
+    """Yield the parts that a host has to tell of: what it leaves out is missing there."""
+    yield from units(cluster, host)
+    if Role.BALANCER in host.roles and cluster.balancer.type is BalancerType.HAPROXY:
+        first = haproxy.backends(cluster)[0]
+        yield from (f"sees {node.name}" for node in (*first.nodes, *first.spares))
+    if Role.HARBOR in host.roles:
+        yield from ("docker", "harbor.service")
+        bundled = cluster.used_database is None
+        yield from find(cluster.release).running(cluster.scanner, bundled=bundled)
+    if Role.SERVICES in host.roles:
+        yield from ("database", "redis")
 
 
 def places(cluster: Cluster, host: Host) -> list[str]:
@@ -211,8 +226,11 @@ def parsed(cluster: Cluster, host: Host, text: str) -> Answer:
     health: dict[str, str] = {}
     if Role.HARBOR in host.roles:
         health = _health(find(cluster.release), _decoded(said["health"].get("answer", "")))
+    told = {name: _state(state) for name, state in said["part"].items()}
+    parts = {name: told.get(name, "missing") for name in expected(cluster, host)}
     return Answer(
-        {name: _state(state) for name, state in said["part"].items()},
+        said["end"].get("end") == "yes",
+        {**parts, **told},
         said["vip"].get("vip") == "yes",
         health,
         said["version"],

@@ -12,7 +12,12 @@ from pathlib import Path
 
 from harbor_wizard.components import replication
 from harbor_wizard.engine.runner import Connect
-from harbor_wizard.errors import AuthenticationError, HarborWizardError, HostKeyError
+from harbor_wizard.errors import (
+    AuthenticationError,
+    HarborWizardError,
+    HostKeyError,
+    StepFailed,
+)
 from harbor_wizard.files import at
 from harbor_wizard.inspection import asking
 from harbor_wizard.inspection.drift import drifted
@@ -31,6 +36,7 @@ from harbor_wizard.plan import Plan
 from harbor_wizard.releases import find
 from harbor_wizard.secrets import CA_CERTIFICATE, SecretValues
 from harbor_wizard.session import Session
+from harbor_wizard.text import printable
 from harbor_wizard.transport.base import Call, Phase, Transport
 
 __all__ = ["GOOD", "ClusterStatus", "HostStatus", "Looker", "probe", "roles_told"]
@@ -140,9 +146,7 @@ class Looker:
             return _Seen(dataclasses.replace(status, error=away.error))
         try:
             transport = self._transport(host)
-            call = Call("status", Phase.HOUSEKEEPING, asking.script(cluster, host),
-                        timeout=asking.ANSWER_WITHIN)  # fmt: skip
-            answer = asking.parsed(cluster, host, transport.run(call, lambda _: None).out)
+            answer = self._ask(host, transport)
             wanted = find(cluster.release).tag if Role.HARBOR in host.roles else ""
             status = dataclasses.replace(
                 status, parts=answer.parts, holds_address=answer.holds_address,
@@ -158,6 +162,16 @@ class Looker:
             return self._not_reached(host, status, error, why)
         self._away.pop(host.name, None)
         return seen
+
+    def _ask(self, host: Host, transport: Transport) -> asking.Answer:
+        call = Call("status", Phase.HOUSEKEEPING, asking.script(self._cluster, host),
+                    timeout=asking.ANSWER_WITHIN)  # fmt: skip
+        said = transport.run(call, lambda _: None)
+        answer = asking.parsed(self._cluster, host, said.out)
+        if not answer.whole:
+            raise StepFailed(tr("{host}: its answer broke off: {why}", host=host.name,
+                                why=printable(" ".join(said.err.split()))[-160:]))  # fmt: skip
+        return answer
 
     def _not_reached(
         self, host: Host, status: HostStatus, error: Exception, why: str
