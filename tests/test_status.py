@@ -151,6 +151,23 @@ def test_what_a_host_prints_neither_breaks_a_line_nor_a_terminal(cluster: Cluste
     assert "does not answer" in gone.told
 
 
+def test_a_node_that_the_kernels_balancer_has_no_more_is_down(
+    answers: dict[str, Any], tmp_path: Path
+) -> None:
+    data = {**answers, "balancer": {"type": "lvs"}, "tls": {"mode": "none"}}
+    made = load.parse(data, "lvs.yaml", tmp_path)
+    program(tmp_path, "ipvsadm", f"""cat <<'E'
+IP Virtual Server version 1.2.1 (size=4096)
+TCP  {made.vip}:80 sh
+  -> {made.nodes[0].address}:80             Route   1      0          0
+E""")
+    host = made.balancers[0]
+    script = asking.script(made, host)
+    said = Here(host, tmp_path).run(Call("", Phase.LOOK, script), lambda _: None)
+    parts = asking.parsed(made, host, said.out).parts
+    assert (parts["sees harbor-1"], parts["sees harbor-2"]) == ("UP", "DOWN")
+
+
 def test_every_unit_that_a_host_needs_after_a_boot_is_known(cluster: Cluster) -> None:
     assert list(asking.boot_units(cluster, cluster.balancers[0])) == ["haproxy", "keepalived"]
     units = list(asking.boot_units(cluster, node(cluster)))

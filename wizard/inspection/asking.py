@@ -114,6 +114,8 @@ def script(cluster: Cluster, host: Host) -> str:
         parts.append(f"for unit in {' '.join(names)}; do {state}; done")
     if "haproxy" in names and Role.BALANCER in host.roles:
         parts.append(_HAPROXY)
+    if Role.BALANCER in host.roles and cluster.balancer.type is BalancerType.LVS:
+        parts += ["table=$(ipvsadm -Ln 2>/dev/null)", *map(_in_table, cluster.nodes)]
     release = find(cluster.release)
     programs = [name for name in _VERSIONS if name in names]
     if Role.HARBOR in host.roles or Role.SERVICES in host.roles:
@@ -136,12 +138,21 @@ def expected(cluster: Cluster, host: Host) -> Iterator[str]:
     if Role.BALANCER in host.roles and cluster.balancer.type is BalancerType.HAPROXY:
         first = haproxy.backends(cluster)[0]
         yield from (f"sees {node.name}" for node in (*first.nodes, *first.spares))
+    if Role.BALANCER in host.roles and cluster.balancer.type is BalancerType.LVS:
+        yield from (f"sees {node.name}" for node in cluster.nodes)
     if Role.HARBOR in host.roles:
         yield from ("docker", "harbor.service")
         bundled = cluster.used_database is None
         yield from find(cluster.release).running(cluster.scanner, bundled=bundled)
     if Role.SERVICES in host.roles:
         yield from ("database", "redis")
+
+
+def _in_table(node: Host) -> str:
+    """Print whether the kernel passes clients on to a node: keepalived takes out what is ill."""
+    address = f"[{node.address}]" if ":" in node.address else node.address
+    seen, row = f"say part {quote(f'sees {node.name}')}", quote(f"-> {address}:")
+    return f"case $table in *{row}*) {seen} UP ;; *) {seen} DOWN ;; esac"
 
 
 def places(cluster: Cluster, host: Host) -> list[str]:

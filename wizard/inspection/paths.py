@@ -49,9 +49,9 @@ def _balancer(
     what = tr("every part is healthy through {host}", host=host.name)
     if kind is BalancerType.NGINX or (kind is BalancerType.HAPROXY and cluster.vip is None):
         yield attempt(what, lambda: _health(ways.balancer(host)))
-    elif kind is BalancerType.HAPROXY:
-        # It listens at the virtual address alone: while the peer has that, its own word is all
-        # there is.
+    elif kind in (BalancerType.HAPROXY, BalancerType.LVS):
+        # It takes clients at the virtual address alone: while the peer has that, its own word is
+        # all there is.
         yield attempt(tr("{host} sees a node to pass clients on to", host=host.name),
                       lambda: _sees(host, status))  # fmt: skip
 
@@ -62,7 +62,7 @@ def _sees(host: Host, status: ClusterStatus) -> str:
             if part.startswith("sees ")}  # fmt: skip
     if "UP" not in told.values():
         raise RegistryError(seen.error or ", ".join(f"{k} {v}" for k, v in told.items())
-                            or tr("its HAProxy does not answer"))  # fmt: skip
+                            or tr("it says nothing of the nodes"))  # fmt: skip
     return ", ".join(f"{name} {state}" for name, state in told.items())
 
 
