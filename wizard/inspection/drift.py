@@ -55,9 +55,14 @@ def drifted(steps: Iterable[Step], values: SecretValues, transport: Transport) -
 
 def _plainly_differs(content: Text, now: str) -> bool:
     """Say whether a file differs in more than the secrets, which are not here."""
-    marked = "".join(part if isinstance(part, str) else str(part) for part in content.parts)
-    for line in marked.splitlines():
-        parts = [part for part in Text.of(line).parts if part]
-        if parts and all(isinstance(part, Hole) for part in parts):
-            return False  # a certificate, for example: how many lines it has nobody knows
+    alone = [""]  # the text that stands in each line beside its holes
+    for part in content.parts:
+        if isinstance(part, Hole):
+            alone[-1] += "\0"
+        else:
+            first, *others = part.split("\n")
+            alone[-1] += first
+            alone += others
+    if any(line and not line.strip("\0") for line in alone):
+        return False  # a certificate, for example: how many lines it has nobody knows
     return now.splitlines() != content.masked().splitlines()
