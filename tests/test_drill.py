@@ -6,11 +6,14 @@ import dataclasses
 import hashlib
 import http.server
 import json
+import os
 import re
+import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +28,9 @@ from harbor_wizard.drill.load import Load, Target
 from harbor_wizard.drill.measuring import Attempt, Figures, Kind
 from harbor_wizard.drill.scenario import Failure, Promise, Scenario, scenarios
 from harbor_wizard.errors import SessionError
+from harbor_wizard.inspection.registry import Registry
 from harbor_wizard.model import load as loading
 from harbor_wizard.model.cluster import Cluster
-from harbor_wizard.inspection.registry import Registry
 
 from .conftest import EXAMPLES
 
@@ -305,7 +308,7 @@ def test_every_script_is_one_for_a_shell() -> None:
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
+def host(tmp_path: Path) -> Iterator[Callable[[str], subprocess.CompletedProcess[str]]]:
     """Run scripts with the folders and systemctl of a host of the test's own."""
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -327,7 +330,9 @@ def host(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
         return subprocess.run(["sh"], input=script, capture_output=True, text=True, timeout=20,
                               env={"PATH": f"{programs}:/usr/bin:/bin"})  # fmt: skip
 
-    return run
+    yield run
+    with suppress(OSError, ValueError):  # what nobody put back does not outlive its test
+        os.killpg(int((tmp_path / "unit").read_text()), signal.SIGKILL)
 
 
 def touching(folder: Path) -> breaking.Breakage:

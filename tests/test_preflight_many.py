@@ -67,10 +67,12 @@ class Far:
         time.sleep(0.02)
 
 
+@pytest.mark.slow  # a ratio is measured best where not much else runs
 def test_twenty_far_hosts_take_no_longer_than_twice_one() -> None:
     cluster = many()
-    one = seconds(cluster, Far, cluster.hosts[:1])
-    assert seconds(cluster, Far, cluster.hosts) < 2 * one
+    # The best of some tries: what else this machine does in the meantime only makes them longer.
+    one = min(seconds(cluster, Far, cluster.hosts[:1]) for _ in range(3))
+    assert min(seconds(cluster, Far, cluster.hosts) for _ in range(3)) < 2 * one
 
 
 @pytest.fixture

@@ -64,7 +64,8 @@ def disk(at: Seen) -> Verdict | None:
     worst = min(told.values(), key=lambda path: free[path][0])
     wanted = ", ".join(
         tr("{path}: {needed} GB at the least, {wanted} GB to live with", path=path,
-           needed=f"{round(asked[path].needed / 1_000_000, 1):g}", wanted=f"{asked[path].wanted / _GB:.0f}")
+           needed=f"{round(asked[path].needed / 1_000_000, 1):g}",
+           wanted=f"{asked[path].wanted / _GB:.0f}")
         for path in told.values()
     )  # fmt: skip
     seen = ", ".join(tr("{free} GB free for {place}", free=f"{free[path][0] / _GB:.1f}", place=path)
