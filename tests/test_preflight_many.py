@@ -147,5 +147,5 @@ def test_twenty_real_sshds_take_no_longer_than_twice_one(sshd: tuple[int, Path])
             text = f"sleep {takes}; cat {self._answer}\n"
             return super().run(Call(call.step, call.phase, text, timeout=call.timeout), on_lines)
 
-    one = seconds(cluster, Answering, cluster.hosts[:1])
-    assert seconds(cluster, Answering, cluster.hosts) < 2 * one
+    one = min(seconds(cluster, Answering, cluster.hosts[:1]) for _ in range(2))
+    assert min(seconds(cluster, Answering, cluster.hosts) for _ in range(3)) < 2 * one
