@@ -144,7 +144,7 @@ def test_no_secret_is_anywhere_but_where_it_has_to_be(walk: Walk) -> None:
         walk.in_terminal("a failing run", walk.wizard("apply", file, *walk.secrets, "--yes", "--verbose"), code=1)
         failing = walk.seen["terminal: a failing run"]
         assert "••••••" in failing
-        assert "harbor_admin_password: ••••••" in failing
+        assert re.search('harbor_admin_password: "?••••••', failing), failing[-6000:]
         for name in nodes:
             hosts[name].run(["rm", "/usr/local/bin/docker"])
         # A bug, on a host's thread and in the main thread.
