@@ -19,7 +19,7 @@ RETRY_AFTER = 1.0
 _PULLERS = 3
 _BETWEEN_PULLS, _BETWEEN_PUSHES, _BETWEEN_LOOKS = 0.1, 0.3, 0.2
 # A client gives a request up after these seconds without a word; the look at the address sooner.
-ANSWER, REACH = 10.0, 2.0
+ANSWER, REACH = 5.0, 2.0
 LOOK_ANSWER, LOOK_REACH = 1.0, 0.4
 
 

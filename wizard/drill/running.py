@@ -77,7 +77,9 @@ def left(session: Session, cluster: Cluster, ways: Ways, hosts: Hosts, password:
         record.write(session, found.mended())
     images = Images(cluster, ways, password, found.project, found.repository)
     _wait_well(cluster, ways, hosts, None, sink, threading.Event())
-    images.remove()
+    # What that drill locked is taken over and given back.
+    with hosts.locked():
+        images.remove()
     record.clear(session)
     sink(Told("put back", tr("what an earlier drill left is put back"), found.scenario))
     return True

@@ -126,10 +126,10 @@ def _nodes(cluster: Cluster) -> Iterator[Scenario]:
 
 def _promise(cluster: Cluster, failure: Failure, node: Host) -> Promise:
     if cluster.solution is Solution.ACTIVE_STANDBY:
-        # The one that serves is asked for its parts twice, which may take 9 s. Until then its
+        # The one that serves is asked for its parts twice, which may take 10 s. Until then its
         # clients may wait for an answer that does not come.
         dies = failure in (Failure.NODE_HOST, Failure.NODE_NETWORK)
-        return Promise(6, 10, address=3) if dies else Promise(20, 25, address=10)
+        return Promise(6, 10, address=3) if dies else Promise(20, 25, address=12)
     if cluster.solution is Solution.MASTER_SLAVE:
         return Promise(10, None if node is cluster.nodes[0] else 10)
     if cluster.solution is Solution.MASTER_MASTER:
