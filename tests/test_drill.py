@@ -273,7 +273,10 @@ def test_a_record_is_read_as_it_was_written_and_forgotten(tmp_path: Path) -> Non
     session = sessions.create("drilled", tmp_path)
     assert record.read(session) is None
     noted = record.Record("2026-01-01", "library", "harbor-wizard-drill-1")
+    record.write(session, noted)
+    assert record.told(session) == ""
     record.write(session, noted.breaking("node-core@harbor-1", "harbor-1", "unit-1"))
+    assert "broke node-core@harbor-1 on harbor-1" in record.told(session)
     found = record.read(session)
     assert found is not None
     assert (found.unit, found.host) == ("unit-1", "harbor-1")
@@ -372,6 +375,70 @@ def test_a_host_that_has_not_gone_down_yet_is_waited_for(host: Any, tmp_path: Pa
     assert host(breaking.put_back("unit-1", boots=True)).returncode == breaking.NOT_YET
     (tmp_path / "run/unit-1").unlink()  # as a boot does
     assert host(breaking.put_back("unit-1", boots=True)).returncode == 0
+
+
+@pytest.fixture
+def apart() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+    """Run programs in a network of their own, with an interface that has an address."""
+    name = f"hwt-drill-{time.monotonic_ns()}"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+
+    def run(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["ip", "netns", "exec", name, *words], capture_output=True, text=True, **options)
+
+    for words in ("link add one type veth peer name other", "link set one up", "link set other up",
+                  "addr add 10.99.0.1/24 dev one"):  # fmt: skip
+        assert run("ip", *words.split()).returncode == 0
+    try:
+        yield run
+    finally:
+        subprocess.run(["ip", "netns", "delete", name], check=True)
+
+
+def without(folder: Path, *programs: str) -> dict[str, str]:
+    """Return an environment without some programs."""
+    for one in programs:
+        (folder / one).write_text("#!/bin/sh\nexit 127\n")
+        (folder / one).chmod(0o755)
+    return {"PATH": f"{folder}:/usr/sbin:/usr/bin:/sbin:/bin"}
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize(("lacking", "can"), [((), True), (("tc",), True), (("tc", "nft"), False)])
+def test_nothing_leaves_a_host_that_is_cut_off_and_all_does_after(
+    apart: Any, tmp_path: Path, lacking: tuple[str, ...], can: bool
+) -> None:
+    environment = without(tmp_path, *lacking)
+    cluster = parsed("active-active")
+    moved = cluster.nodes[0].model_copy(update={"address": "10.99.0.1"})
+    made = breaking.breakage(cluster, Failure.NODE_NETWORK, moved)
+
+    def done(script: str) -> bool:
+        return bool(apart("sh", input=script, env=environment).returncode == 0)
+
+    addresses = iter(range(2, 250))
+
+    def sent() -> int:
+        # Each is asked for by ARP at once; one that was asked for already is not.
+        apart("timeout", "0.3", "bash", "-c", f"exec 3<>/dev/tcp/10.99.0.{next(addresses)}/80")
+        counted = apart("cat", "/sys/class/net/other/statistics/rx_packets").stdout
+        return int(counted)
+
+    def state() -> str:
+        return str(apart("tc", "qdisc", "show", "dev", "one").stdout + apart("nft", "list", "ruleset").stdout)
+
+    before = state()
+    assert done(made.possible) == can
+    assert state() == before
+    if not can:
+        return
+    assert done(made.breaks)
+    assert sent() == sent()
+    assert done(made.mends)
+    assert state() == before
+    first = sent()
+    assert sent() > first
+    assert done(made.mends), "once more does no harm"
 
 
 # The command.

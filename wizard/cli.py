@@ -453,9 +453,12 @@ def status(
     if output == "json":
         language.choose("en")  # other programs read it
     from harbor_wizard import run  # noqa: PLC0415
+    from harbor_wizard.drill.record import told  # noqa: PLC0415
     from harbor_wizard.inspection.status import Looker  # noqa: PLC0415
 
     found, made = _planned(session)
+    if left := told(found):
+        typer.echo(f"! {left}", err=True)
     values = _values_for_status(found, made, _given(secrets))
     connect = run.ssh_connector(found, made.cluster, values, _accept)
     with Looker(made.cluster, connect, plan=made, values=values, session=found) as looker:

@@ -77,6 +77,17 @@ def _of(data: dict[str, object]) -> Record:
     return Record(**texts)
 
 
+def told(session: Session) -> str:
+    """Return the sentence about what a drill left broken, or nothing. Raises `SessionError`."""
+    found = read(session)
+    if found is None or not found.unit:
+        return ""
+    return tr("a drill that began at {since} broke {scenario} on {host}: it is under way, or was "
+              "killed; then put it back with “harbor-wizard drill {name} --put-back”",
+              since=found.since, scenario=found.scenario, host=found.host,
+              name=session.name)  # fmt: skip
+
+
 def clear(session: Session) -> None:
     """Forget a record: all is put back."""
     try:
