@@ -15,7 +15,7 @@ from harbor_wizard.engine.runner import Connect
 from harbor_wizard.errors import HarborWizardError, SecretsError
 from harbor_wizard.language import tr, trn
 from harbor_wizard.model.cluster import Cluster, Host, Role
-from harbor_wizard.preflight import objects, postgres, resp, segment, store, supplies
+from harbor_wizard.preflight import fetching, objects, postgres, resp, segment, store, supplies
 from harbor_wizard.preflight.check import Seen
 from harbor_wizard.preflight.checks import CHECKS, LISTENING_CHECKS, TITLES
 from harbor_wizard.preflight.facts import Facts, script, shared_folders
@@ -206,8 +206,10 @@ class Visit:
         node = Role.HARBOR in self._host.roles
         asked = [one for names, one in _SERVICES if node and names & set(self._wanted)]
         # What is said through channels of their own does not wait for the shell.
-        with concurrent.futures.ThreadPoolExecutor(max_workers=len(_SERVICES)) as pool:
+        with concurrent.futures.ThreadPoolExecutor(max_workers=len(_SERVICES) + 1) as pool:
             said = [pool.submit(one, self._cluster, transport, self._values) for one in asked]
+            if {"installer", "packages"} & set(self._wanted):
+                said.append(pool.submit(fetching.ask, self._cluster, self._host, transport))
             before = time.time()
             answer = self._run(script(self._cluster, self._host))
             if not Facts(answer):

@@ -28,7 +28,7 @@ say() {{ printf '%s\\t%s\\n' "$1" "$2"; }}
 umask 022
 write() {{
   cd "$1" 2>/dev/null || return 0
-  setsid sh -c 'tries=0
+  setsid sh -c 'cd / && tries=0
     while [ $tries -lt {_LEFT_AFTER} ]; do
       sleep 1; tries=$((tries + 1)); [ $tries -lt 5 ] || [ -e "$1" ] || exit 0
     done
@@ -166,5 +166,5 @@ def _tried(at: Seen, name: str) -> set[str]:
 
 
 def compared(at: Seen) -> bool:
-    """Say whether it was seen that the folders are, or are not, the same on all nodes."""
-    return shared(at) is not None
+    """Say whether all nodes tried their folders: then it is known whether they are the same."""
+    return all(_tried(at, one.name) for one in at.cluster.nodes if one.name in at.hosts)

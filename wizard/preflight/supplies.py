@@ -1,7 +1,8 @@
 """Looks at what a run is fed with: the installer, the packages, the certificates.
 
-What is on the operator's machine is looked at there, once for all hosts; what hosts fetch
-themselves is tried from each of them. Nothing is fetched whole, and no index is updated.
+What is on the operator's machine is looked at there, once for all hosts. The package sources of
+each host are tried by its own package manager, without updating an index (`fetching` tries what is
+fetched by its URL).
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from harbor_wizard.errors import HarborWizardError
 from harbor_wizard.files import at as local
 from harbor_wizard.language import tr, trn
 from harbor_wizard.model.cluster import BalancerType, Cluster, Host, Role, TlsMode
-from harbor_wizard.platforms import DOCKER_URL, PLATFORMS
+from harbor_wizard.platforms import PLATFORMS
 from harbor_wizard.preflight.check import Seen, Verdict, well
 from harbor_wizard.preflight.dialling import Answers
 from harbor_wizard.preflight.finding import Level
+from harbor_wizard.preflight.unlooked import unlooked
 from harbor_wizard.releases import find
-from harbor_wizard.step import quote
 
 # Each source is tried in the background, for some seconds; what says so is one short line.
 _TOOLS = r"""
@@ -31,20 +32,6 @@ opens() {
   port=${place##*:}
   [ "$port" != "$place" ] || case $1 in https:*) port=443 ;; *) port=80 ;; esac
   timeout 5 bash -c '</dev/tcp/"$1"/"$2"' bash "${place%:*}" "$port" 2>/dev/null
-}
-begins() {
-  if command -v curl >/dev/null; then
-    [ "$(curl -fsSL -r 0-0 --max-time 5 "$1" 2>/dev/null | head -c 1 | wc -c)" = 1 ] && return 0
-    curl -fsSIL --max-time 3 -o /dev/null "$1" 2>&1 | tail -n 1
-    return 1
-  elif command -v wget >/dev/null; then
-    [ "$(wget -q -O - --timeout=5 --tries=1 "$1" 2>/dev/null | head -c 1 | wc -c)" = 1 ]
-  else
-    opens "$1"
-  fi
-}
-try() {
-  if said=$(begins "$2"); then say "$1" "yes $2"; else say "$1" "no $2 $said"; fi
 }
 """
 
@@ -105,12 +92,6 @@ def script(cluster: Cluster, host: Host, wanted: Collection[str]) -> str:
     if "packages" in wanted and cluster.packages.source != "bundle":
         parts.append("say package_sources tried\n")
         parts.append(_APT if platform.manager == "apt" else _RPM)
-        docker = cluster.packages.source == "docker" and platform.docker
-        if docker and Role.HARBOR in host.roles:
-            address = (cluster.packages.mirror or DOCKER_URL).rstrip("/")
-            parts.append(f"try docker_source {quote(f'{address}/{docker.key_path}')} &\n")
-    if "installer" in wanted and cluster.installer.url and Role.HARBOR in host.roles:
-        parts.append(f"try installer_url {quote(cluster.installer.url)} &\n")
     return _TOOLS + "".join(parts) + "wait\nexit 0\n" if parts else ""
 
 
@@ -214,15 +195,18 @@ def installer(at: Seen) -> Verdict | None:
 
 
 def _from_url(at: Seen, url: str) -> Verdict | None:
-    said = at.facts.one("installer_url")
+    said, why = at.facts.one("installer_url"), at.facts.one("installer_url_unlooked")
+    wanted = tr("{url} can be fetched from here", url=url)
+    if why:
+        return unlooked(why, wanted)
     if not said:
         return None
-    wanted = tr("{url} can be fetched from here", url=url)
     if said.startswith("yes "):
         return well(tr("it can be fetched from here"), tr("answers"), wanted)
     why = said.removeprefix("no ").partition(" ")[2]
+    why = tr("no answer") if why in ("", "-") else why
     return Verdict(
-        Level.FAILED, tr("it cannot be fetched from here: {why}", why=why or "?"), tr("no answer"),
+        Level.FAILED, tr("it cannot be fetched from here: {why}", why=why), tr("no answer"),
         wanted, tr("correct installer.url, let this host out to it, or give a file"),
     )  # fmt: skip
 
@@ -249,6 +233,8 @@ def packages(at: Seen) -> Verdict | None:
     if at.cluster.packages.source == "bundle":
         return _of_bundle(at)
     wanted = tr("the host's package sources answer it")
+    if at.facts.one("docker_source_unlooked"):
+        return unlooked(at.facts.one("docker_source_unlooked"), wanted)
     tried = [one.partition(" ") for name in ("package_source", "docker_source")
              for one in at.facts.all(name)]  # fmt: skip
     if not tried:
