@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from harbor_wizard import preflight
-from harbor_wizard.errors import TransportError
+from harbor_wizard.errors import NotAnswering, TransportError
 from harbor_wizard.model import load
 from harbor_wizard.model.cluster import Cluster, Host
 from harbor_wizard.preflight import Level, Preflight
@@ -338,6 +339,9 @@ class Local:
     def run(self, call: Call, _: object) -> Result:
         done = subprocess.run(["sh", "-s"], input=call.script, capture_output=True, text=True, timeout=40)
         return Result(done.returncode, done.stdout, done.stderr)
+
+    def dial(self, address: str, port: int, timeout: float) -> socket.socket:
+        raise NotAnswering(f"nothing answers at {address}")
 
     def close(self) -> None:
         pass

@@ -23,7 +23,7 @@ from harbor_wizard.errors import ConnectionLost, NotAnswering, NotForwarded, Sec
 from harbor_wizard.lab.credentials import _certificates
 from harbor_wizard.model import load
 from harbor_wizard.model.cluster import Cluster, Host
-from harbor_wizard.preflight import Level, objects, postgres, resp, store, supplies
+from harbor_wizard.preflight import Level, fetching, objects, postgres, resp, store, supplies
 from harbor_wizard.preflight.dialling import Line
 from harbor_wizard.preflight.facts import Facts
 from harbor_wizard.preflight.looking import judge
@@ -167,6 +167,8 @@ CAUSES: list[tuple[str, str, dict[str, Any], dict[str, Any], Level, str]] = [
     ("no package source that answers", "packages",
      {"package_source": "no http://b/debian Connection refused"}, {}, F, "http://b/debian"),
     ("no package source", "packages", {"package_source": None}, {}, F, "no package source"),
+    ("an installer that could not be tried", "installer",
+     {"installer_url": None, "installer_url_unlooked": "forwarding"}, {}, W, "AllowTcpForwarding"),
     ("no repository of Docker's", "packages",
      {"docker_source": "no https://download.docker.com/linux/debian/gpg"},
      {"packages": {"source": "docker"}}, F, "download.docker.com"),
@@ -405,6 +407,24 @@ def test_s3_is_asked_for_the_bucket_and_its_reason_is_told() -> None:
     assert b"SK" not in asked[0]
 
 
+def http(status: bytes, *headers: bytes) -> Callable[[socket.socket], None]:
+    return redis_that(b"HTTP/1.1 " + b"\r\n".join([status, *headers, b"Content-Length: 1", b"", b"x"]))
+
+
+def test_what_a_host_fetches_is_tried_without_a_program_there() -> None:
+    of = cluster(packages={"source": "docker", "mirror": "http://10.0.0.61/docker"},
+                 installer={"url": "http://10.0.0.62:81/h.tgz?a=b", "sha256": "0" * 64})  # fmt: skip
+    moved = http(b"302 Found", b"Location: http://10.0.0.63/other")
+    transport = Dialled(moved, http(b"206 Partial Content"), http(b"404 Not Found"))
+    said = Facts(fetching.ask(of, of.nodes[0], transport))  # type: ignore[arg-type]
+    assert said.one("installer_url") == "yes http://10.0.0.62:81/h.tgz?a=b"
+    assert said.one("docker_source") == "no http://10.0.0.61/docker/linux/debian/gpg HTTP 404"
+    assert transport.places == [("10.0.0.62", 81), ("10.0.0.63", 80), ("10.0.0.61", 80)]
+    round_and_round = Dialled(moved)
+    assert "no " in Facts(fetching.ask(of, of.nodes[0], round_and_round)).one("installer_url")  # type: ignore[arg-type]
+    assert fetching.ask(of, of.balancers[0], Dialled(moved)) == ""  # type: ignore[arg-type]
+
+
 def rpc(*results: bytes, status: int = 0) -> Callable[[socket.socket], None]:
     def speak(made: socket.socket) -> None:
         for result in results:
@@ -458,6 +478,16 @@ def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     said = Facts(shell(store.write(of, "mine")))
     assert said.one("store_refused").startswith(str(tmp_path))
     assert (tmp_path / "mine").read_text() == "as it was"
+
+
+def test_what_was_left_behind_is_removed_by_the_host_itself(tmp_path: Path) -> None:
+    of = cluster(storage={"type": "filesystem", "path": str(tmp_path)})
+    shell(store.write(of, "left").replace("-lt 60", "-lt 1"))
+    assert (tmp_path / "left").exists()
+    deadline = time.monotonic() + 10
+    while list(tmp_path.iterdir()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 class Local:

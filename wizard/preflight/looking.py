@@ -27,6 +27,7 @@ _LATE = 20.0  # seconds that a slow host may take to begin
 _ANSWER_WITHIN = 45.0  # seconds: a host with a dead NFS mount answers `df` never
 
 OnHost = Callable[[str, str], None]
+_Ask = Callable[[Cluster, Transport, SecretValues], str]
 
 
 @dataclass(frozen=True)
@@ -204,10 +205,11 @@ class Visit:
 
     def _ask(self, transport: Transport) -> None:
         node = Role.HARBOR in self._host.roles
-        asked = [one for names, one in _SERVICES if node and names & set(self._wanted)]
+        asked = [(word, one) for word, names, one in _SERVICES
+                 if node and names & set(self._wanted)]  # fmt: skip
         # What is said through channels of their own does not wait for the shell.
         with concurrent.futures.ThreadPoolExecutor(max_workers=len(_SERVICES) + 1) as pool:
-            said = [pool.submit(one, self._cluster, transport, self._values) for one in asked]
+            said = [pool.submit(self._ask_service, word, one, transport) for word, one in asked]
             if {"installer", "packages"} & set(self._wanted):
                 said.append(pool.submit(fetching.ask, self._cluster, self._host, transport))
             before = time.time()
@@ -223,6 +225,12 @@ class Visit:
                 self.wrote = True
                 self._text += self._run(store.write(self._cluster, self.token))
             self._text += "".join(one.result() for one in said)
+
+    def _ask_service(self, word: str, ask: _Ask, transport: Transport) -> str:
+        try:
+            return ask(self._cluster, transport, self._values)
+        except Exception as error:  # what is known of the host is told nevertheless
+            return f"{word}_unlooked\tbroken {type(error).__name__}\n"
 
     def _run(self, text: str, timeout: float = _ANSWER_WITHIN) -> str:
         if self._transport is None:
@@ -271,12 +279,12 @@ class Visit:
         return Facts(self._text + here, self._clock_off)
 
 
-# What is asked of services, and by which looks.
-_SERVICES: tuple[tuple[set[str], Callable[[Cluster, Transport, SecretValues], str]], ...] = (
-    ({"database-login", "database-version", "database-encoding", "database-rights",
-      "database-tables"}, postgres.ask),
-    ({"redis-login", "redis-master", "redis-memory", "redis-keys", "sentinel"}, resp.ask),
-    ({"object-store", "nfs"}, objects.ask),
+# What is asked of services, with the first word of its facts, and for which looks.
+_SERVICES: tuple[tuple[str, set[str], _Ask], ...] = (
+    ("db", {"database-login", "database-version", "database-encoding", "database-rights",
+            "database-tables"}, postgres.ask),
+    ("redis", {"redis-login", "redis-master", "redis-memory", "redis-keys", "sentinel"}, resp.ask),
+    ("store", {"object-store", "nfs"}, objects.ask),
 )  # fmt: skip
 
 
