@@ -114,8 +114,10 @@ class ServicesScreen(WizardScreen):
             if one.check != "login" or one.level is not Level.OK:
                 same.setdefault(replace(one, host=""), []).append(one.host)
         lines = []
-        for one, hosts in sorted(same.items(), key=lambda item: item[0].level is Level.OK):
-            lines.append(f"{one.level.symbol} {', '.join(hosts)}: {one.seen}")
+        worst = (Level.FAILED, Level.UNKNOWN, Level.WARNING, Level.OK)
+        for one, hosts in sorted(same.items(), key=lambda item: worst.index(item[0].level)):
+            title = tr(preflight.TITLES[one.check])
+            lines.append(f"{one.level.symbol} {', '.join(hosts)}, {title}: {one.seen}")
             if one.level is not Level.OK and one.cure:
                 lines.append("    " + tr("what to do: {cure}", cure=one.cure))
         self._tell("\n".join(lines))
