@@ -16,7 +16,7 @@ from harbor_wizard.files import write_atomically
 from harbor_wizard.journal import Journal
 from harbor_wizard.language import tr
 from harbor_wizard.lock import Lock
-from harbor_wizard.model.cluster import Cluster, GcsStorage, Host
+from harbor_wizard.model.cluster import Cluster, GcsStorage, Host, S3Storage
 from harbor_wizard.plan import Plan
 from harbor_wizard.secrets import (
     CA_CERTIFICATE,
@@ -58,6 +58,19 @@ def _login_secrets(cluster: Cluster) -> list[str]:
         reference.removeprefix("secret:") for access in accesses
         for reference in (access.password, access.sudo_password) if reference is not None
     ))  # fmt: skip
+
+
+def _service_secrets(cluster: Cluster) -> list[str]:
+    """Return the names of the secrets that services are looked at with."""
+    database, redis, storage = cluster.database, cluster.redis, cluster.storage
+    references = [
+        database.password if database else None,
+        database.admin_password if database and database.admin else None,
+        redis.password if redis else None,
+    ]
+    if isinstance(storage, S3Storage):
+        references += [storage.access_key, storage.secret_key]
+    return [one.removeprefix("secret:") for one in references if one is not None]
 
 
 def files(cluster: Cluster) -> dict[str, str]:
@@ -144,7 +157,7 @@ def values_for_looking(
     on without what it would open where nobody can be asked. Raises `SecretsError`.
     """
     values, logins = dict(given), _login_secrets(plan.cluster)
-    wanted = set(needed_secrets(plan))
+    wanted = {*logins, *_service_secrets(plan.cluster)}
     lacking = [name for name in logins if name not in values]
     if session.store.exists and wanted - values.keys():
         opener = None

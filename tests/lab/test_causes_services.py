@@ -234,6 +234,9 @@ BALANCERS = ("lb-1", "lb-2")
 CAUSES = [
     Cause("the wrong password", {"database-login": F}, "password authentication failed",
           given={"database_password": "certainly-not-it"}),
+    Cause("a user of another password beside an administrator", {"database-login": F},
+          "password authentication failed", given={"database_password": "certainly-not-it"},
+          changes={"database.name": "later", "database.admin": "labadmin"}),
     Cause("no such database", {"database-login": F}, "nonesuch",
           changes={"database.name": "nonesuch"}),
     Cause("no TLS there", {"database-login": F}, "ssl = on",

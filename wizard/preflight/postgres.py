@@ -77,6 +77,7 @@ class _Asking:
     ) -> None:
         self._cluster, self._database = cluster, database
         self._line, self._say = line, answers.say
+        self._refusal = ""
 
     def all(self, password: str, admin_password: str | None) -> None:
         """Ask for all databases of the release; a login that is refused is tried once."""
@@ -95,6 +96,9 @@ class _Asking:
             refused = self._look_into(name, password)
             if refused in NOT_IN:
                 break
+        if not there:  # its password is known there, and has to be this one
+            self._in(self._database.user, "postgres", password, "db_refused", lambda _: None,
+                     only=NOT_IN[:1])  # fmt: skip
 
     def _admin(self, password: str, wanted: tuple[str, ...]) -> tuple[list[str], bool] | None:
         """Look what the administrator may; return the databases that are there, and if the user is.
@@ -146,9 +150,13 @@ class _Asking:
         return str(encoding), str(owner), bool(creates)
 
     def _in(
-        self, user: str, name: str, password: str, refused: str, look: Callable[[Connection], T]
-    ) -> T | None:
-        """Look by a login; None where it is refused or breaks, which is said as a fact."""
+        self, user: str, name: str, password: str, refused: str,
+        look: Callable[[Connection], T], only: tuple[str, ...] = (),
+    ) -> T | None:  # fmt: skip
+        """Look by a login; None where it is refused or breaks, which is said as a fact.
+
+        `only` are the refusals that are of interest; all where there are none.
+        """
         from pg8000.exceptions import DatabaseError, InterfaceError  # noqa: PLC0415 - seldom needed
         from pg8000.native import Connection  # noqa: PLC0415
 
@@ -164,7 +172,8 @@ class _Asking:
         except DatabaseError as error:
             about = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
             self._refusal = str(about.get("C", "-"))
-            self._say(refused, name, self._refusal, about.get("M", ""))
+            if not only or self._refusal in only:
+                self._say(refused, name, self._refusal, about.get("M", ""))
         except ssl.SSLCertVerificationError as error:
             self._say(refused, name, "certificate", error.verify_message)
         except InterfaceError as error:
