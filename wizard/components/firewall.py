@@ -6,11 +6,13 @@ that an operator is told, and as the steps that add them where the cluster file 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from harbor_wizard import kept
+from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster, Host, Role
-from harbor_wizard.step import quote
+from harbor_wizard.step import Step, command, quote
 
 
 @dataclass(frozen=True)
@@ -48,24 +50,24 @@ def needed(cluster: Cluster, host: Host) -> Openings:
     return Openings(tuple(sorted(ports)), peers)
 
 
-def firewalld(lacking: Openings, zone: str, does: str = "add") -> list[str]:
-    """Return the commands that let it in, now and after the next boot, in a zone of firewalld.
+def firewalld(lacking: Openings, zone: str) -> list[str]:
+    """Return the commands that let it in, now and after the next boot, in a zone of firewalld."""
+    return [f"firewall-cmd {kind}--zone={quote(zone)} --add-{rule}"
+            for rule in _firewalld_rules(lacking) for kind in ("", "--permanent ")]  # fmt: skip
 
-    `does` is `add`, `query` or `remove`.
-    """
-    rules = [f"--{does}-port={port}/tcp" for port in lacking.ports]
-    if lacking.peers:
-        rules.append(f"--{does}-protocol=vrrp")
-    return [f"firewall-cmd {kind}--zone={quote(zone)} {rule}" for rule in rules
-            for kind in ("", "--permanent ")]  # fmt: skip
+
+def _firewalld_rules(lacking: Openings) -> list[str]:
+    """Return firewalld's rules that let it in."""
+    return [*(f"port={port}/tcp" for port in lacking.ports),
+            *(["protocol=vrrp"] if lacking.peers else [])]  # fmt: skip
 
 
 def ufw(lacking: Openings) -> list[str]:
     """Return the commands that let it in with ufw (0.36.2 and later know VRRP by its name)."""
-    return [f"ufw {rule}" for rule in ufw_rules(lacking)]
+    return [f"ufw {rule}" for rule in _ufw_rules(lacking)]
 
 
-def ufw_rules(lacking: Openings) -> list[str]:
+def _ufw_rules(lacking: Openings) -> list[str]:
     """Return ufw's rules that let it in."""
     return [
         *(f"allow {port}/tcp" for port in lacking.ports),
@@ -97,3 +99,98 @@ def iptables(lacking: Openings) -> list[str]:
     if lacking.peers:
         found.append("iptables -I INPUT -p 112 -j ACCEPT")
     return found
+
+
+# What runs, and the zone of firewalld that the host's address is in. A rule is there where the
+# firewall's own program says so: of ufw a second `allow` is skipped, which a trial run tells.
+_FUNCTIONS = r"""
+export LC_ALL=C
+runs=
+if [ "$(firewall-cmd --state 2>/dev/null || true)" = running ]; then runs=firewalld
+elif ufw status 2>/dev/null | grep -qx 'Status: active'; then runs=ufw
+fi
+zone=
+if [ "$runs" = firewalld ]; then
+  dev=$(ip -o addr show | awk -v a={address} 'index($4, a "/") == 1 {{ print $2; exit }}')
+  zone=$(firewall-cmd --get-zone-of-interface="$dev" 2>/dev/null || true)
+  zone=${{zone:-$(firewall-cmd --get-default-zone)}}
+fi
+has() {{ ufw --dry-run "$@" | grep -q '^Skipping adding existing rule'; }}
+"""
+
+
+def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
+    """Yield the step that adds the rules that are missing, where the cluster file allows it."""
+    wanted = needed(cluster, host)
+    if cluster.firewall != "open" or not wanted:
+        return
+    begin = _FUNCTIONS.format(address=quote(host.address))
+    zoned, simple = _firewalld_rules(wanted), _ufw_rules(wanted)
+    check = "".join(
+        f"""
+if [ "$runs" = firewalld ]; then
+  firewall-cmd --quiet --zone="$zone" --query-{rule}
+  firewall-cmd --quiet --permanent --zone="$zone" --query-{rule}
+fi
+""" for rule in zoned
+    ) + "".join(f'if [ "$runs" = ufw ]; then has {rule}; fi\n' for rule in simple)  # fmt: skip
+    apply = "".join(
+        f"""
+if [ "$runs" = firewalld ]; then
+  firewall-cmd --zone="$zone" --add-{rule}
+  firewall-cmd --permanent --zone="$zone" --add-{rule}
+fi
+""" for rule in zoned
+    ) + "".join(f'if [ "$runs" = ufw ]; then ufw {rule}; fi\n' for rule in simple)  # fmt: skip
+    yield command(
+        host.name, "firewall/rules", tr("let in {what}", what=str(wanted)),
+        tr("firewalld or ufw, where one of them runs here, keeps out what it has no rule for"),
+        check=begin + check, apply=begin + apply,
+        remember=begin + "".join(
+            [*(_remember_zoned(rule) for rule in zoned), *(_remember(rule) for rule in simple)]
+        ),
+        undo="export LC_ALL=C\n" + "".join(
+            [*(_restore_zoned(rule) for rule in zoned), *(_restore(rule) for rule in simple)]
+        ),
+        undone=tr("the rules that were not there before are removed"),
+    )  # fmt: skip
+
+
+def _remember_zoned(rule: str) -> str:
+    return kept.once(f"firewalld:{rule}", f"""
+  if [ "$runs" = firewalld ]; then
+    firewall-cmd --quiet --zone="$zone" --query-{rule} || echo "$zone" > "$k.new/now"
+    firewall-cmd --quiet --permanent --zone="$zone" --query-{rule} ||
+      echo "$zone" > "$k.new/permanent"
+  fi
+""")  # fmt: skip
+
+
+def _restore_zoned(rule: str) -> str:
+    left = quote(f"left: firewalld does not run, so its rule {rule} stays")
+    return kept.back(f"firewalld:{rule}", f"""
+  if [ -e "$k/now" ] || [ -e "$k/permanent" ]; then
+    if [ "$(firewall-cmd --state 2>/dev/null || true)" = running ]; then
+      if [ -e "$k/now" ]; then
+        firewall-cmd --zone="$(cat "$k/now")" --remove-{rule}
+      fi
+      if [ -e "$k/permanent" ]; then
+        firewall-cmd --permanent --zone="$(cat "$k/permanent")" --remove-{rule}
+      fi
+    else
+      echo {left}
+    fi
+  fi
+""")  # fmt: skip
+
+
+def _remember(rule: str) -> str:
+    return kept.once(f"ufw:{rule}", f"""
+  if [ "$runs" = ufw ] && ! has {rule}; then touch "$k.new/added"; fi
+""")  # fmt: skip
+
+
+def _restore(rule: str) -> str:
+    return kept.back(f"ufw:{rule}", f"""
+  if [ -e "$k/added" ] && command -v ufw >/dev/null; then ufw --force delete {rule}; fi
+""")  # fmt: skip

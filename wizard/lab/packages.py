@@ -13,7 +13,7 @@ MOUNTED = "/srv/lab-packages"
 
 _COMMON = ("docker.io", "docker-compose", "haproxy", "keepalived", "nfs-common", "skopeo", "curl",
            "python3-minimal", "jq", "nginx-light", "libnginx-mod-stream", "postgresql-client",
-           "ipvsadm")  # fmt: skip
+           "ipvsadm", "ufw", "firewalld")  # fmt: skip
 OFFERED = {"bookworm": _COMMON, "trixie": (*_COMMON, "docker-cli")}
 _HOST_SOURCES = f"deb [trusted=yes] file:{MOUNTED} ./\n"
 

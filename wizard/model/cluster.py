@@ -142,6 +142,11 @@ class Cluster(Part):
     access: Access = Field(
         Access(), description="how all hosts are reached", examples=[{"user": "root"}]
     )
+    firewall: Literal["leave", "open"] = Field(
+        "leave", description="leave, or open: the rules that are missing in firewalld or ufw are "
+        "added on each host",
+        examples=["open"],
+    )  # fmt: skip
     hosts: Annotated[tuple[Host, ...], Field(min_length=1)] = Field(
         description="the hosts",
         examples=[[{"name": "lb-1", "roles": ["balancer"], "address": "10.0.0.21",

@@ -141,16 +141,19 @@ def _ufw(facts: Facts, needed: Openings) -> list[_Lacks]:
         if found is None:
             continue
         to, source = found["to"].removesuffix(" (v6)"), found["source"].split()[0]
-        protocol = to.partition("/")[2]
-        if to in _APPLICATIONS:
-            ports.update(_APPLICATIONS[to])
-        elif to.startswith("Anywhere"):
+        to, _, protocol = to.partition("/")
+        address, _, said = source.rpartition("/")
+        if said.isalpha() and address:  # “10.0.0.22/vrrp”, not “10.0.0.0/8”
+            source, protocol = address, said
+        if to == "Anywhere":
             if protocol in ("", "vrrp"):
-                heard.add(source.partition("/")[0])
-            if protocol in ("", "tcp"):
+                heard.add(source)
+            if protocol in ("", "tcp") and source not in needed.peers:
                 ports.update(needed.ports)
+        elif to in _APPLICATIONS:
+            ports.update(_APPLICATIONS[to])
         elif protocol in ("", "tcp"):
-            ports.update(_numbers(to.partition("/")[0].split()[-1], ":"))
+            ports.update(_numbers(to.split()[-1], ":"))
     every = "Anywhere" in heard
     peers = tuple(peer for peer in needed.peers if not every and peer not in heard)
     lacking = Openings(_without(needed, ports, vrrp=True).ports, peers)

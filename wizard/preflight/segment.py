@@ -7,7 +7,9 @@ it is left on the host.
 Who else has an address is asked as any machine asks before it takes one (RFC 5227): that changes
 no neighbour's table. VRRP is tried by packets of its protocol, 112, that no router heeds: their
 virtual router is 0, which none can be (RFC 5798, 5.2.3), their type is 15, of which all but 1 are
-to be discarded (5.2.2), and they come with a TTL below 255 (5.1.1.3).
+to be discarded (5.2.2), and they come with a TTL below 255 (5.1.1.3). They are put onto the
+wire past the host's own firewall: one that lets answers in would take a peer's packet for the
+answer to what the host itself has just said, and a backup, which says nothing, hears nothing then.
 """
 
 from __future__ import annotations
@@ -72,9 +74,10 @@ print "arp_asked\tyes\n";
 """
 
 _VRRP_PYTHON = r"""
-import select, socket, struct, sys, time
-dev, index, _, own, group, token, seconds = sys.argv[1:8]
-index, peers, token = int(index), sys.argv[8:], token.encode()
+import binascii, select, socket, struct, sys, time
+dev, index, mac, own, group, token, seconds = sys.argv[1:8]
+index, token = int(index), token.encode()
+peers = [one.split("=") for one in sys.argv[8:]]
 def family(address):
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 ears = {}
@@ -86,17 +89,25 @@ if family(group) == socket.AF_INET:
     ears[family(group)].setsockopt(0, 35, joined + b"\x00" * 4 + struct.pack("i", index))
 else:
     ears[family(group)].setsockopt(41, 20, joined + struct.pack("i", index))
-mouth = socket.socket(family(own), socket.SOCK_RAW, 112)
-mouth.bind((own, 0))
 said, heard = struct.pack("8B", 0x2F, 0, 1, 0, 0, 1, 0, 0) + token, set()
+def frame(peer, to):
+    ends = socket.inet_pton(family(own), own) + socket.inet_pton(family(own), peer)
+    if ":" in own:
+        head = struct.pack("!IHBB", 6 << 28, len(said), 112, 64) + ends
+    else:
+        head = struct.pack("!BBHIBBH", 0x45, 0xC0, 20 + len(said), 0, 64, 112, 0) + ends
+        total = sum(struct.unpack("!10H", head)) % 65535
+        head = head[:10] + struct.pack("!H", ~total & 0xFFFF) + head[12:]
+    ends = binascii.unhexlify((to + mac).replace(":", ""))
+    return ends + (b"\x86\xdd" if ":" in own else b"\x08\x00") + head + said
+wire = socket.socket(17, socket.SOCK_RAW, 0)
+wire.bind((dev, 0))
 end, following = time.monotonic() + float(seconds), 0
 while time.monotonic() < end:
     if time.monotonic() >= following:
-        for peer in peers:
-            try:
-                mouth.sendto(said, (peer, 0))
-            except (OSError, socket.error) as error:
-                heard.add("vrrp_unsent\t%s %s" % (peer, error))
+        for peer, to in peers:
+            if to:
+                wire.send(frame(peer, to))
         following = time.monotonic() + 0.25
     for ear in select.select(list(ears.values()), [], [], 0.1)[0]:
         got, source = ear.recvfrom(4096)
@@ -117,11 +128,9 @@ print("vrrp_asked\tyes")
 
 _VRRP_PERL = r"""
 use POSIX (); use Socket qw(:DEFAULT inet_pton inet_ntop pack_sockaddr_in6 unpack_sockaddr_in6);
-my ($dev, $index, undef, $own, $group, $token, $seconds, @peers) = @ARGV;
+my ($dev, $index, $mac, $own, $group, $token, $seconds, @peers) = @ARGV;
 sub now { (POSIX::times())[0] / POSIX::sysconf(POSIX::_SC_CLK_TCK()) }
 sub family { $_[0] =~ /:/ ? AF_INET6 : AF_INET }
-sub at { my $f = family($_[0]); my $a = inet_pton($f, $_[0]);
-  $f == AF_INET ? pack_sockaddr_in(0, $a) : pack_sockaddr_in6(0, $a) }
 my %ears;
 for my $kind (family($own), family($group)) {
   next if $ears{$kind};
@@ -134,16 +143,23 @@ if (family($group) == AF_INET) {
 } else {
   setsockopt($ears{+AF_INET6}, 41, 20, $joined . pack("i", $index)) or exit 1;
 }
-socket(my $mouth, family($own), SOCK_RAW, 112) or exit 1;
-bind($mouth, at($own)) or exit 1;
 my %heard;
 my $said = pack("C8", 0x2F, 0, 1, 0, 0, 1, 0, 0) . $token;
+sub bytes { my $t = $_[0]; $t =~ tr/://d; pack("H*", $t) }
+sub frame { my ($peer, $to) = @_; my $six = $own =~ /:/; my $head;
+  my $ends = inet_pton(family($own), $own) . inet_pton(family($own), $peer);
+  if ($six) { $head = pack("N n C C", 6 << 28, length($said), 112, 64) . $ends }
+  else {
+    $head = pack("C C n N C C n", 0x45, 0xC0, 20 + length($said), 0, 64, 112, 0) . $ends;
+    substr($head, 10, 2) = pack("n", ~(unpack("%32n*", $head) % 65535) & 0xFFFF);
+  }
+  bytes($to) . bytes($mac) . ($six ? "\x86\xdd" : "\x08\x00") . $head . $said }
+socket(my $wire, 17, SOCK_RAW, 0) or exit 1;
+my $there = pack("S n i S C C a8", 17, 0, $index, 0, 0, 6, "");
 my ($end, $following) = (now() + $seconds, 0);
 while (now() < $end) {
   if (now() >= $following) {
-    for my $peer (@peers) {
-      defined(send($mouth, $said, 0, at($peer))) or $heard{"vrrp_unsent\t$peer $!"} = 1;
-    }
+    for (@peers) { my ($peer, $to) = split /=/; send($wire, frame($peer, $to), 0, $there) if $to }
     $following = now() + 0.25;
   }
   my $in = ""; vec($in, fileno($_), 1) = 1 for values %ears;
@@ -226,9 +242,17 @@ def listening(cluster: Cluster, host: Host, token: str) -> str:
     """
     peers = [peer.address for peer in cluster.vip_holders if peer is not host]
     group = "ff02::12" if ":" in str(cluster.vip) else "224.0.0.18"
-    words = [host.address, group, token, str(LISTENS), *peers]
     own = quote(str(host.interface))
-    return _program(_VRRP_PYTHON, _VRRP_PERL, own, " ".join(map(quote, words))) + "exit 0\n"
+    # Which hardware address a peer has the kernel finds out when anything is to be sent there:
+    # a byte to the port that throws all away.
+    stir = "".join(f"bash -c 'echo > /dev/udp/{peer}/9' 2>/dev/null\n" for peer in peers)
+    find = "".join(f"""
+at="$at {peer}=$(ip neigh show to {peer} dev {own} 2>/dev/null |
+  sed -n 's/.* lladdr \\([0-9a-f:]*\\).*/\\1/p' | head -n 1)"
+""" for peer in peers)  # fmt: skip
+    words = " ".join(map(quote, [host.address, group, token, str(LISTENS)]))
+    program = _program(_VRRP_PYTHON, _VRRP_PERL, own, f"{words} $at")
+    return f"{stir}sleep 0.3\nat=\n{find}{program}exit 0\n"
 
 
 def unique(at: Seen) -> Verdict | None:

@@ -6,6 +6,7 @@ from harbor_wizard.components import (
     balancer,
     database,
     docker,
+    firewall,
     haproxy,
     harbor,
     host,
@@ -31,6 +32,7 @@ def look_first(build: PlanBuilder, cluster: Cluster) -> list[str]:
     looked = checked + [f"{one.name}/preflight/address" for one in others]
     for one in cluster.hosts:
         build.then(one, packages.ready(cluster, one), after=looked)
+        build.then(one, firewall.steps(cluster, one), after=looked)
     return looked
 
 
