@@ -257,7 +257,7 @@ class Visit:
         if self._why or not segment.needs_listening(self._cluster, self._host):
             return
         text = segment.listening(self._cluster, self._host, token)
-        with contextlib.suppress(HarborWizardError):
+        with contextlib.suppress(Exception):  # a host that is lost by now is told of
             self._text += self._run(text, timeout=segment.LISTENS + _LATE)
 
     def end(self) -> None:
