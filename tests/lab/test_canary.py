@@ -154,7 +154,7 @@ def test_no_secret_is_anywhere_but_where_it_has_to_be(walk: Walk) -> None:
         walk.in_terminal("a bug at the end", f"{crashing} --report-is-broken", code=1)
         # What is shown and exported.
         walk.run("plan", file)
-        walk.run("plan", file, "--output", "json")
+        walk.run("plan", file, "--format", "json")
         walk.run("render", file, "--out", str(walk.folder / "rendered"))
         walk.run("apply", file, *walk.secrets, "--yes", "--output", "json")
         walk.run("verify", file, *walk.secrets)
