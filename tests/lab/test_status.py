@@ -66,6 +66,8 @@ def until_well(operator: Operator, session: str = SESSION, seconds: float = 90) 
 
 @pytest.fixture(scope="module")
 def installed(operator: Operator) -> Operator:
+    operator.lab.fresh()  # tests before these install on the same hosts
+    operator.lab.up()
     done = operator.apply()
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     return operator
