@@ -46,6 +46,7 @@ NEEDED = (
     r"/var/lib/docker/containers/[0-9a-f]{64}/config\.v2\.json",
     r"/run/containerd/.*/config\.json",
     r"/run/docker/.*",
+    r"/var/lib/containerd/io\.containerd\.metadata\.v1\.bolt/meta\.db",
 )
 
 # A program that prints what it can read: it fails, and all that it said comes to the operator.
