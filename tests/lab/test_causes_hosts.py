@@ -264,7 +264,9 @@ def stranger(site: Site, address: str) -> Iterator[str]:
     name = f"{site.operator.lab.operator}-else"
     run(["ip", "netns", "add", name])
     try:
-        site.ip("link", "add", "else", "type", "veth", "peer", "name", "eth0", "netns", name)
+        # A bridge has the lowest address of its ports: one that changes forgets its neighbours.
+        site.ip("link", "add", "else", "address", "fe:77:00:00:00:01", "type", "veth",
+                "peer", "name", "eth0", "netns", name)  # fmt: skip
         site.ip("link", "set", "else", "master", "br0", "up")
         for words in (["link", "set", "lo", "up"], ["link", "set", "eth0", "up"],
                       ["addr", "add", f"{address}/24", "dev", "eth0"]):  # fmt: skip
@@ -276,13 +278,15 @@ def stranger(site: Site, address: str) -> Iterator[str]:
 
 def address_in_use(site: Site) -> Iterator[Found]:
     mac = site.sh("harbor-2", "ip -o link show eth0").split("link/ether ")[1].split()[0]
-    # The operator, too, would reach now one and now the other.
+    # The operator and the database, too, would answer now one and now the other.
     site.ip("neigh", "replace", "10.77.0.12", "lladdr", mac, "dev", "br0", "nud", "permanent")
+    site.sh("services", f"ip neigh replace 10.77.0.12 lladdr {mac} dev eth0 nud permanent")
     try:
         with stranger(site, "10.77.0.12"):
             yield {("unique", "harbor-2", "failed")}
     finally:
         site.ip("neigh", "delete", "10.77.0.12", "dev", "br0")
+        site.sh("services", "ip neigh delete 10.77.0.12 dev eth0")
 
 
 def virtual_in_use(site: Site) -> Iterator[Found]:
