@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 
 from harbor_wizard import session as sessions
 from harbor_wizard.cli import app
+from harbor_wizard.components import keepalived
 from harbor_wizard.drill import breaking, measuring, record, report
 from harbor_wizard.drill.load import Load, Target
 from harbor_wizard.drill.measuring import Attempt, Figures, Kind
@@ -77,6 +78,33 @@ def test_no_push_is_promised_while_the_master_is_dead() -> None:
 
 def test_one_balancer_is_not_said_to_be_survived() -> None:
     assert not [name for name in named("master-slave") if name.startswith("balancer")]
+
+
+def keepalived_of(cluster: Cluster) -> str:
+    host = cluster.vip_holders[0]
+    (config,) = [one.file for one in keepalived.steps(cluster, host)
+                 if one.file is not None and one.file.path.endswith("keepalived.conf")]  # fmt: skip
+    return config.content.masked()
+
+
+def test_a_silent_holder_is_followed_in_less_than_is_promised() -> None:
+    cluster = parsed("active-active")
+    said = keepalived_of(cluster)
+    assert "vrrp_version 3" in said
+    assert "authentication" not in said
+    assert "vrrp_check_unicast_src" in said
+    found = re.search(r"advert_int (\S+)", said)
+    assert found is not None
+    # RFC 5798: three advertisements and a skew of less than one are awaited.
+    assert 4 * float(found[1]) < float(named("active-active")["balancer-network"].address or 0)
+
+
+def test_the_keepalived_of_centos_7_speaks_what_it_can() -> None:
+    cluster = parsed("active-active")
+    old = [one.model_copy(update={"platform": "centos-7"}) for one in cluster.hosts]
+    said = keepalived_of(cluster.model_copy(update={"hosts": tuple(old)}))
+    assert "vrrp_version 2" in said
+    assert "advert_int 1\n" in said
 
 
 def test_sentinels_are_what_lets_the_master_of_redis_fail() -> None:
