@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Mapping
 
@@ -22,10 +23,13 @@ class Images:
     """The images of one drill, in one repository of its own."""
 
     def __init__(
-        self, cluster: Cluster, ways: Ways, password: str, project: str, name: str
-    ) -> None:
+        self, cluster: Cluster, ways: Ways, password: str, project: str, name: str,
+        stop: threading.Event,
+    ) -> None:  # fmt: skip
+        """`stop` ends all waiting: what is then not there yet counts as missing."""
         self._cluster = cluster
         self._ways = ways
+        self._stop = stop
         self._password = password
         self._project, self._name = project, name
         self.repository = f"{project}/{name}"
@@ -75,9 +79,9 @@ class Images:
         """Return the tags that are pulled, by digest, from nowhere any more."""
         patience = _SETTLES if self._cluster.shares_state else _LAG
         target = self.target(anonymous=False)
-        missing = _missing(pushed, target.pull, patience)
+        missing = _missing(pushed, target.pull, patience, self._stop)
         for node in () if self._cluster.shares_state else self._cluster.nodes:
-            missing = _missing(missing, self._pull_of(self._ways.node(node)), 0)
+            missing = _missing(missing, self._pull_of(self._ways.node(node)), 0, self._stop)
         return tuple(missing)
 
     def one_sided(self, pushed: Mapping[str, str]) -> tuple[str, ...]:
@@ -87,7 +91,8 @@ class Images:
     def _one_sided(self, pushed: Mapping[str, str], patience: float) -> dict[str, str]:
         found: dict[str, str] = {}
         for node in () if self._cluster.shares_state else self._cluster.nodes:
-            found |= _missing(pushed, self._pull_of(self._ways.node(node)), patience)
+            pull = self._pull_of(self._ways.node(node))
+            found |= _missing(pushed, pull, patience, self._stop)
         return found
 
     def _pull_of(self, registry: Registry) -> Callable[[str], None]:
@@ -117,7 +122,7 @@ class Images:
 
 
 def _missing(
-    wanted: Mapping[str, str], pull: Callable[[str], None], patience: float
+    wanted: Mapping[str, str], pull: Callable[[str], None], patience: float, stop: threading.Event
 ) -> dict[str, str]:
     """Return those of the tags with digests that are not pulled within some seconds."""
     left, deadline = dict(wanted), time.monotonic() + patience
@@ -133,10 +138,8 @@ def _missing(
         with concurrent.futures.ThreadPoolExecutor(max_workers=4) as pool:
             seen = dict(zip(left, pool.map(there, left.values()), strict=True))
         left = {tag: digest for tag, digest in left.items() if not seen[tag]}
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or (left and stop.wait(1)):
             break
-        if left:
-            time.sleep(1)
     return left
 
 

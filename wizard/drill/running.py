@@ -75,7 +75,8 @@ def left(session: Session, cluster: Cluster, ways: Ways, hosts: Hosts, password:
                                      host=host.name), found.scenario))  # fmt: skip
         hosts.put_back(host, found.unit, failure)
         record.write(session, found.mended())
-    images = Images(cluster, ways, password, found.project, found.repository)
+    images = Images(cluster, ways, password, found.project, found.repository,
+                    threading.Event())  # fmt: skip
     _wait_well(cluster, ways, hosts, None, sink, threading.Event())
     # What that drill locked is taken over and given back.
     with hosts.locked():
@@ -126,7 +127,8 @@ class Drill:
             name = f"harbor-wizard-drill-{secrets.token_hex(4)}"
             noted = Record(begun, project, name)
             record.write(self._session, noted)
-            images = Images(self._cluster, self._ways, self._password, project, name)
+            images = Images(self._cluster, self._ways, self._password, project, name,
+                            self._stop)  # fmt: skip
             try:
                 seed = images.seed()
                 target = images.target(anonymous=images.pulls_anonymously(seed))
@@ -210,6 +212,7 @@ class Drill:
             well_after=well - over, pushed=len(pushed),
             lost=images.lost(pushed), one_sided=images.one_sided(pushed),
         )  # fmt: skip
+        self._check_stop()  # what was looked for in haste counts for nothing
         return report.Result(scenario, host.name, seen)
 
     def _host(self, scenario: Scenario) -> Host:
