@@ -200,6 +200,8 @@ class Drill:
             self._sink(Told("put back", tr("put back; waiting for health"), scenario.name))
             _wait_well(self._cluster, self._ways, self._hosts, load, self._sink, self._stop)
             well = time.monotonic()
+            self._sink(Told("well", tr("well again; looking whether each pushed image is there"),
+                            scenario.name))  # fmt: skip
             self._pause(_CALM)
             until = time.monotonic()
         finally:
