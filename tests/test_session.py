@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,33 @@ def test_a_wrong_passphrase_and_missing_secrets_are_told(cluster: Cluster, tmp_p
     run.open_secrets(made, plan, GIVEN, None)
     with pytest.raises(SecretsError, match="does not open"):
         run.open_secrets(made, plan, {**GIVEN, "passphrase": "another"}, None)
+
+
+def test_a_store_that_a_busy_machine_takes_for_too_much_work_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyrage
+
+    store = secrets.Store(tmp_path / "secrets.age")
+    store.write({"one": "long enough"}, "a passphrase")
+    monkeypatch.setattr(secrets, "_TRIES_AGAIN", (0.0, 0.0))
+    tries = []
+
+    def busy(data: bytes, passphrase: str) -> bytes:
+        tries.append(passphrase)
+        if len(tries) < 3:
+            # As age says it of a file whose work factor is 2^30.
+            return decrypt(re.sub(rb"(scrypt \S+ )\d+", rb"\g<1>30", data), passphrase)
+        return decrypt(data, passphrase)
+
+    decrypt = pyrage.passphrase.decrypt
+    monkeypatch.setattr(pyrage.passphrase, "decrypt", busy)
+    assert store.read("a passphrase") == {"one": "long enough"}
+    assert len(tries) == 3
+    tries.clear()
+    monkeypatch.setattr(secrets, "_TRIES_AGAIN", ())
+    with pytest.raises(SecretsError, match="cannot be opened now: this machine is too busy"):
+        store.read("a passphrase")
 
 
 def test_a_secret_with_a_line_break_is_refused_before_anything_is_kept(cluster: Cluster, tmp_path: Path) -> None:

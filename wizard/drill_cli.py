@@ -80,8 +80,10 @@ def register(app: typer.Typer, given: Given, asker: Asker, accept: Callable[[Any
         cluster = found.cluster()
         chosen = [] if put_back else _chosen(cluster, scenario or [])
         if listed:
+            # Which of them holds the address is known when it comes to it.
+            holders = tr(" or ").join(host.name for host in cluster.vip_holders)
             for one in chosen:
-                typer.echo(f"{one.name:<28} {one.title(one.host or tr('its holder'))}\n"
+                typer.echo(f"{one.name:<28} {one.title(one.host or holders)}\n"
                            f"{'':<28} {one.promise.text}")  # fmt: skip
             return
         values = run.open_secrets(found, make_plan(cluster), given(secrets), asker())

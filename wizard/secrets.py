@@ -13,6 +13,7 @@ import os
 import secrets as random
 import stat
 import string
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -272,6 +273,10 @@ def from_file(path: Path) -> dict[str, str]:
     return data
 
 
+# Seconds between tries to open what a busy machine takes for too much work.
+_TRIES_AGAIN = (0.2, 0.5, 1.0, 2.0, 4.0)
+
+
 class Store:
     """The session's secrets at rest: one age file under a passphrase."""
 
@@ -285,16 +290,9 @@ class Store:
 
     def read(self, passphrase: str) -> dict[str, str]:
         """Return what was kept. Raises `SecretsError` on a wrong passphrase."""
-        import pyrage  # noqa: PLC0415 - only where secrets are opened
-        import yaml  # noqa: PLC0415
+        import yaml  # noqa: PLC0415 - only where secrets are opened
 
-        try:
-            plain = pyrage.passphrase.decrypt(self.path.read_bytes(), passphrase)
-        except pyrage.DecryptError:
-            raise SecretsError(
-                tr("{file} does not open with that passphrase; give the one that the session was "
-                   "made with", file=self.path)
-            ) from None  # fmt: skip
+        plain = _decrypted(self.path, passphrase)
         loaded: dict[str, str] = yaml.load(plain, Loader=yaml.BaseLoader)  # noqa: S506
         remember([passphrase, *(value for name, value in loaded.items() if name not in PUBLIC)])
         return loaded
@@ -307,6 +305,33 @@ class Store:
         remember([passphrase, *(value for name, value in values.items() if name not in PUBLIC)])
         plain = yaml.safe_dump(dict(values), allow_unicode=True).encode()
         write_atomically(self.path, pyrage.passphrase.encrypt(plain, passphrase), mode=0o600)
+
+
+def _decrypted(path: Path, passphrase: str) -> bytes:
+    """Return what an age file holds.
+
+    Its work factor was chosen for a second of this machine's time, and age refuses one that would
+    take many times as long by what it measures now, for a moment: on a busy machine that may be so
+    by chance, and is tried again.
+    """
+    import pyrage  # noqa: PLC0415 - only where secrets are opened
+
+    for pause in (*_TRIES_AGAIN, None):
+        try:
+            return bytes(pyrage.passphrase.decrypt(path.read_bytes(), passphrase))
+        except pyrage.DecryptError as error:
+            if "Excessive work" not in str(error):
+                break
+            if pause is None:
+                raise SecretsError(
+                    tr("{file} cannot be opened now: this machine is too busy, or much slower than "
+                       "the one that it was made on; try again when less runs here", file=path)
+                ) from None  # fmt: skip
+            time.sleep(pause)
+    raise SecretsError(
+        tr("{file} does not open with that passphrase; give the one that the session was made with",
+           file=path)
+    ) from None  # fmt: skip
 
 
 def _read_text(path: Path, name: str) -> str:
