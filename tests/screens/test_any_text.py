@@ -187,7 +187,9 @@ async def fields(pilot: Pilot[int], texts: Sequence[str], seen: set[str]) -> Non
 @pytest.mark.parametrize("solution", SOLUTIONS)
 async def test_any_text_in_any_field(folder: Path, solution: str) -> None:
     saved(folder, answers(solution))
-    texts = list(TEXTS.values())
+    # Most fields are the same in all solutions: the others share the texts among themselves.
+    at = SOLUTIONS.index(solution)
+    texts = list(TEXTS.values())[at - 1 :: 3] if at else list(TEXTS.values())
     seen: set[str] = set()
     async with opened("topology") as pilot:
         for step in ("topology", "access", "services"):
