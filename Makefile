@@ -36,8 +36,11 @@ unit: install
 slow: install
 	$(BIN)/pytest -n auto -m slow
 
+# Two labs at once, but for what measures seconds. More would want more of inotify than a machine
+# gives by default.
 lab-test: install packages
-	$(BIN)/pytest tests/lab -m "lab and not long"
+	$(BIN)/pytest tests/lab -m "lab and not long and not alone" -n 2 --dist loadfile
+	$(BIN)/pytest tests/lab -m "lab and not long and alone"
 
 # Each fault caused for real, and the wizard killed at many points drawn anew: a quarter of an hour.
 lab-long: install packages

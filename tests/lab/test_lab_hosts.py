@@ -20,6 +20,7 @@ _LACKING = requirements.missing()
 
 pytestmark = [
     pytest.mark.lab,
+    pytest.mark.alone,
     pytest.mark.skipif(bool(_LACKING), reason="; ".join(_LACKING)),
 ]
 

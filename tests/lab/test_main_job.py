@@ -26,7 +26,7 @@ from harbor_wizard.text import Masker
 from .client import Client
 from .conftest import EXAMPLE, Operator
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.alone]
 
 RECORDER = """#!/bin/bash
 # A login shell that keeps what it is given on standard input: what the host really received.

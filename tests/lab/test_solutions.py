@@ -18,7 +18,7 @@ from harbor_wizard.lab.layout import VIRTUAL_ADDRESS
 from .client import Client
 from .conftest import Operator
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.alone]
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 ONE, OTHER = "10.77.0.11", "10.77.0.12"
