@@ -137,7 +137,8 @@ def _promise(cluster: Cluster, failure: Failure, node: Host) -> Promise:
         return Promise(10, 15)
     # A balancer of the site, or LVS, checks in its own time.
     own = cluster.balancer.type is not BalancerType.HAPROXY
-    return Promise(15, 20) if own else Promise(5, 10, retried=True)
+    # HAProxy asks a node twice, and waits up to 2 s for an answer each time.
+    return Promise(15, 20) if own else Promise(8, 10, retried=True)
 
 
 def _redis(cluster: Cluster) -> Iterator[Scenario]:
