@@ -528,6 +528,7 @@ def test_what_was_written_is_removed_when_the_look_ends_badly(tmp_path: Path) ->
 # The secrets of a look.
 
 
+@pytest.mark.slow  # age takes a second for each look into the store
 def test_a_look_asks_for_nothing_but_what_opens_the_store(tmp_path: Path) -> None:
     session = create("look", tmp_path)
     plan = make_plan(cluster())

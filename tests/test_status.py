@@ -515,6 +515,7 @@ def test_json_is_english_wherever_it_is_asked_for(command: Any) -> None:
     assert (disk["free_bytes"], disk["free_percent"], disk["well"]) == (512_000_000_000, 55, True)
 
 
+@pytest.mark.slow  # age takes a second for each look into the store
 def test_a_wrong_passphrase_is_told_and_no_host_is_asked(command: Any, tmp_path: Path) -> None:
     command()  # the session is made
     (session,) = sessions.all_sessions()

@@ -43,7 +43,7 @@ def wait_for(what: Any, one: RunControl, seconds: float = 20) -> None:
 
 
 def finish(one: RunControl) -> None:
-    one.wait(20)
+    one.wait(60)
     one.drain()
     assert one.over
 
@@ -145,7 +145,7 @@ async def test_a_run_that_is_taken_up_again_begins_with_what_was_printed_before(
     session = saved(folder)
     first = control(session, connector(session, 1))
     first.start()
-    assert begun.wait(20)
+    assert begun.wait(60)
     first.stop()  # as the end of the program does
     finish(first)
     host = first.plan.hosts[0].name
@@ -157,7 +157,7 @@ async def test_a_run_that_is_taken_up_again_begins_with_what_was_printed_before(
         await pilot.press("r")
         await until(pilot, "Run")
         lines: list[str] = []
-        for _ in range(200):
+        for _ in range(800):
             lines = list(app.screen.query_one(Log).lines)
             if any("connection connected" in line for line in lines):
                 break
