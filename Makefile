@@ -34,7 +34,8 @@ unit: install
 
 # What takes too long for the default run, which is to stay below a minute.
 slow: install
-	$(BIN)/pytest -n auto -m slow
+	$(BIN)/pytest -n auto -m "slow and not alone"
+	$(BIN)/pytest -m "slow and alone"
 
 # Two labs at once, but for what measures seconds. More would want more of inotify than a machine
 # gives by default.

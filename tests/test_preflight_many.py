@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from harbor_wizard import preflight
+from harbor_wizard.errors import NotForwarded
 from harbor_wizard.model import load
 from harbor_wizard.model.cluster import Access, Cluster, Host
 from harbor_wizard.preflight import Level, segment
@@ -24,6 +25,8 @@ from harbor_wizard.transport.hostkeys import KnownHosts
 from harbor_wizard.transport.ssh import SSHTransport
 
 from .test_preflight import EXAMPLE, healthy
+
+pytestmark = pytest.mark.alone
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 NUMBER = 20
@@ -63,11 +66,14 @@ class Far:
         time.sleep(0.25)
         return Result(0, healthy(self._host), "")
 
+    def dial(self, address: str, port: int, timeout: float) -> socket.socket:
+        raise NotForwarded(f"{self._host.name}: nothing is reached from it")
+
     def close(self) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.slow  # a ratio is measured best where not much else runs
+@pytest.mark.slow
 def test_twenty_far_hosts_take_no_longer_than_twice_one() -> None:
     cluster = many()
     # The best of some tries: what else this machine does in the meantime only makes them longer.
