@@ -178,6 +178,8 @@ class RunScreen(WizardScreen):
         control = self._control
         if control is None or not self._laid_out:
             return
+        if not (self.query("#overall") and self.query(DataTable) and self.query(Log)):
+            return  # the program ends, and its parts went before its timer
         now = time.time()
         say(self.query_one("#overall", Static), overall(control, now))
         table = self.query_one(DataTable)
