@@ -300,8 +300,9 @@ class Runner:
             except Interrupted as error:
                 self._end(step, State.FAILED, begun, error, keep=False)
                 return False
-            except HarborWizardError as error:
-                self._end(step, State.FAILED, begun, error)
+            except Exception as error:  # a bug of ours fails its step: other hosts may wait for it
+                known = error if isinstance(error, HarborWizardError) else crash.report(error)
+                self._end(step, State.FAILED, begun, known)
                 decision = self._decision(step.id)
                 if decision == "retry":
                     with self._changed:
