@@ -231,6 +231,7 @@ def until(so: Callable[[], bool], seconds: float = 10) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_an_outage_of_two_seconds_is_measured_as_such(small: Small) -> None:
     aim = target(small)
     load = Load(aim, "s", aim.push("seed"))

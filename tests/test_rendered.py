@@ -288,6 +288,7 @@ def of_release(cluster: Cluster) -> str:
 
 
 @needs("docker-compose")
+@pytest.mark.slow
 def test_compose_merges_the_override_into_the_file_of_the_release(tmp_path: Path) -> None:
     seen = set()
     for one in filter(ending("/docker-compose.override.yml"), rendered()):

@@ -35,6 +35,7 @@ def test_secrets_are_drawn_once_kept_encrypted_and_read_again(
     assert stat.S_IMODE(made.store.path.stat().st_mode) == 0o600
 
 
+@pytest.mark.slow
 def test_a_wrong_passphrase_and_missing_secrets_are_told(cluster: Cluster, tmp_path: Path) -> None:
     made = session.create("s2", tmp_path)
     plan = make_plan(cluster)
@@ -45,6 +46,7 @@ def test_a_wrong_passphrase_and_missing_secrets_are_told(cluster: Cluster, tmp_p
         run.open_secrets(made, plan, {**GIVEN, "passphrase": "another"}, None)
 
 
+@pytest.mark.slow
 def test_a_store_that_a_busy_machine_takes_for_too_much_work_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

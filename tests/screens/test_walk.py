@@ -91,6 +91,7 @@ async def fill(pilot: Pilot[int], path: str, text: str) -> None:
     await pilot.pause()
 
 
+@pytest.mark.slow
 async def test_forwards_from_nothing_to_a_finished_rehearsal(
     folder: Path,
 ) -> None:
