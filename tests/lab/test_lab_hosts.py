@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -151,6 +152,14 @@ def test_another_lab_does_not_take_over_this_ones_namespaces(lab: Lab, tmp_path:
     assert all(lab.status().values())
 
 
+def lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("seconds", [0.4, 1.0, 2.0])
 def test_an_up_that_was_killed_is_taken_down_without_a_trace(tmp_path: Path, seconds: float) -> None:
     root = tmp_path / "root"
@@ -158,9 +167,16 @@ def test_an_up_that_was_killed_is_taken_down_without_a_trace(tmp_path: Path, sec
         "from pathlib import Path; from harbor_wizard.lab.lab import Lab; "
         f"Lab(Path({str(root)!r})).up(bring_installer=False)"
     )
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL) as making:
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL,
+                          start_new_session=True) as making:  # fmt: skip
         time.sleep(seconds)
         making.kill()
+        making.wait(10)
+        # The one program that it had just started goes on to its end, and nobody types before that.
+        deadline = time.monotonic() + 20
+        while lives(making.pid):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
     killed = Lab(root)
     killed.down()
     assert not root.exists()
