@@ -45,6 +45,13 @@ def crashed(tmp_path: Path, code: str) -> subprocess.CompletedProcess[str]:
                           env=environment, stdin=subprocess.DEVNULL)  # fmt: skip
 
 
+def told(done: subprocess.CompletedProcess[str]) -> list[dict[str, str]]:
+    """Return the events of a run that failed and told no secret."""
+    assert done.returncode == 1, done.stderr[-2000:]
+    assert "s3cret-of-the-store" not in done.stdout + done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
 def reports(tmp_path: Path) -> list[Path]:
     return sorted((tmp_path / "home/crashes").glob("*.txt"))
 
@@ -77,12 +84,10 @@ def test_a_bug_in_one_hosts_thread_fails_its_step_and_no_other_host_waits_for_it
         arguments=["rehearse", str(EXAMPLE), "--speed", "1000", "--output", "json"],
     )  # fmt: skip
     done = crashed(tmp_path, code)
-    assert done.returncode == 1, done.stderr[-2000:]
-    events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    events = told(done)
     failed = {e["step"]: e["detail"] for e in events if e["event"] == "StepChanged" and e["state"] == "failed"}
     assert set(failed) == {"lb-1/preflight/address"}
     assert "a bug of harbor-wizard ended this" in failed["lb-1/preflight/address"]
-    assert "s3cret-of-the-store" not in done.stdout + done.stderr
     (report,) = reports(tmp_path)
     assert "s3cret-of-the-store" not in report.read_text()
 
@@ -94,12 +99,10 @@ def test_a_bug_outside_of_any_step_ends_the_work_on_that_host_only(tmp_path: Pat
         arguments=["rehearse", str(EXAMPLE), "--speed", "1000", "--output", "json"],
     )  # fmt: skip
     done = crashed(tmp_path, code)
-    assert done.returncode == 1, done.stderr[-2000:]
-    events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    events = told(done)
     failed = {e["host"]: e["detail"] for e in events if e["event"] == "HostChanged" and e["state"] == "failed"}
     assert set(failed) == {"lb-1"}
     assert "a bug of harbor-wizard ended this" in failed["lb-1"]
-    assert "s3cret-of-the-store" not in done.stdout + done.stderr
     assert len(reports(tmp_path)) == 1
 
 

@@ -488,16 +488,6 @@ def _values_for_status(session: Any, made: Any, given: Mapping[str, str]) -> Any
     return SecretValues(values, {name: path for name, path in local.items() if path.is_file()})
 
 
-def _values_for_looking(session: Any, made: Any, given: Mapping[str, str]) -> Any:
-    """Return the secrets; only a login that needs a password makes the store be opened."""
-    from harbor_wizard import run  # noqa: PLC0415
-    from harbor_wizard.secrets import SecretValues  # noqa: PLC0415
-
-    if _login_secrets(made.cluster):
-        return run.open_secrets(session, made, given, _asker())
-    return SecretValues(given, {})
-
-
 def _login_secrets(cluster: Any) -> set[str]:
     """Return the names of the secrets that logins take."""
     accesses = [cluster.reached_by(host) for host in cluster.hosts]

@@ -17,9 +17,7 @@ import typer
 
 from harbor_wizard import language
 from harbor_wizard.language import tr, trn
-
-Given = Callable[[Path | None], dict[str, str]]
-Asker = Callable[[], Callable[[str], str] | None]
+from harbor_wizard.options import Asker, Given, SecretsOption, SessionArgument
 
 
 def register(app: typer.Typer, given: Given, asker: Asker, accept: Callable[[Any], bool]) -> None:
@@ -30,9 +28,7 @@ def register(app: typer.Typer, given: Given, asker: Asker, accept: Callable[[Any
 
     @app.command(epilog="Example: harbor-wizard drill prod-eu --scenario balancer-network")
     def drill(
-        session: Annotated[
-            str, typer.Argument(metavar="SESSION", help="A session or a cluster file.")
-        ],
+        session: SessionArgument,
         scenario: Annotated[
             list[str] | None,
             typer.Option("--scenario", metavar="NAME", help="Only this one; see --list. May be "
@@ -56,11 +52,7 @@ def register(app: typer.Typer, given: Given, asker: Asker, accept: Callable[[Any
         output: Annotated[
             Literal["lines", "json"], typer.Option("--output", help="What is printed.")
         ] = "lines",
-        secrets: Annotated[
-            Path | None,
-            typer.Option("--secrets", help="A YAML file of mode 0600 with secrets, and "
-                         "“passphrase”."),
-        ] = None,
+        secrets: SecretsOption = None,
         break_lock: Annotated[
             bool, typer.Option("--break-lock", help="Break a dead run's lock on the hosts.")
         ] = False,

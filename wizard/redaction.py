@@ -7,7 +7,6 @@ keep secrets that nobody gave us, and a name in front of a value says that it is
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from harbor_wizard.text import MASK
 
@@ -35,14 +34,3 @@ def redact(text: str) -> str:
     text = _URL.sub(rf"\1{MASK}@", text)
     text = _BLANK.sub(rf"\1{MASK}", text)
     return _NAMED.sub(rf"\1{MASK}", text)
-
-
-class Redactor:
-    """Masks what is known by its value, then what looks like a secret."""
-
-    def __init__(self, masker: Callable[[str], str]) -> None:
-        self._masker = masker
-
-    def __call__(self, text: str) -> str:
-        """Return the text without secrets."""
-        return redact(self._masker(text))

@@ -150,6 +150,9 @@ def test_killed_at_points_drawn_anew_it_resumes_to_an_installation_that_is_well(
 
     verified = operator.run("verify", str(file), *secrets)
     assert verified.returncode == 0, (said, verified.stdout + verified.stderr)
+    # Each part runs, and each file is what the plan writes: the state of an undisturbed run.
+    stands = operator.run("status", str(file), *secrets)
+    assert stands.returncode == 0, (said, stands.stdout + stands.stderr)
     before = state(operator)
     again_run = operator.run("apply", str(file), *secrets, "--yes")
     assert again_run.returncode == 0, (said, again_run.stdout[-3000:])
