@@ -126,6 +126,37 @@ def one_processor(site: Site) -> Iterator[Found]:
         yield {("cpus", "harbor-2", "warning")}
 
 
+def another_processor(site: Site) -> Iterator[Found]:
+    # The kernel's own way to be another machine to a program.
+    with sshd(site, "harbor-2", "ExecStart=\\nExecStart=/usr/bin/setarch linux32 /usr/sbin/sshd -D"):
+        yield {("architecture", "harbor-2", "failed")}
+
+
+def old_kernel(site: Site) -> Iterator[Found]:
+    with sshd(site, "harbor-2", "ExecStart=\\nExecStart=/usr/bin/setarch --uname-2.6 /usr/sbin/sshd -D"):
+        yield {("kernel", "harbor-2", "failed")}
+
+
+def no_cgroups(site: Site) -> Iterator[Found]:
+    site.sh("harbor-2", "printf '#!/bin/sh\\numount -R /sys/fs/cgroup\\nexec /usr/sbin/sshd -D\\n' > /root/without; "
+                        "chmod 755 /root/without")  # fmt: skip
+    try:
+        with sshd(site, "harbor-2", "ExecStart=\\nExecStart=/usr/bin/unshare --mount /root/without"):
+            yield {("kernel", "harbor-2", "failed")}
+    finally:
+        site.sh("harbor-2", "rm /root/without")
+
+
+def little_memory(site: Site) -> Iterator[Found]:
+    # As lxcfs tells a container of what it was given.
+    site.sh("harbor-1", "sed 's/^MemTotal:.*/MemTotal: 2014520 kB/' /proc/meminfo > /run/meminfo; "
+                        "mount --bind /run/meminfo /proc/meminfo")  # fmt: skip
+    try:
+        yield {("memory", "harbor-1", "warning")}
+    finally:
+        site.sh("harbor-1", "umount /proc/meminfo; rm /run/meminfo")
+
+
 def skewed_clock(site: Site) -> Iterator[Found]:
     # The clock of a lab's host is this machine's, so every login there gets another one.
     if not FAKE_CLOCK.exists():
@@ -213,6 +244,11 @@ def changed_host_key(site: Site) -> Iterator[Found]:
 def no_sudo(site: Site) -> Iterator[Found]:
     site.entry("harbor-2")["access"] = {"user": "ops"}
     yield {("login", "harbor-2", "failed")}
+
+
+def not_root(site: Site) -> Iterator[Found]:
+    site.entry("harbor-2")["access"] = {"user": "admin", "sudo": False}
+    yield {("root", "harbor-2", "failed")}
 
 
 # The network.
@@ -420,9 +456,10 @@ def operator_in_dockers_network(site: Site) -> Iterator[Found]:
 
 
 CAUSES: tuple[Callable[[Site], Iterator[Found]], ...] = (
-    full_data, full_installer, full_balancer, few_inodes, one_processor, skewed_clock,
+    full_data, full_installer, full_balancer, few_inodes, one_processor,
+    another_processor, old_kernel, no_cgroups, little_memory, skewed_clock,
     another_system, cloned_machine, cloned_name, leftovers,
-    sshd_down, key_refused, wrong_password, changed_host_key, no_sudo,
+    sshd_down, key_refused, wrong_password, changed_host_key, no_sudo, not_root,
     taken_port, another_interface, another_mtu, one_machine_twice, address_in_use, virtual_in_use,
     another_network, blocked_vrrp, router_in_use, closed_nftables, closed_iptables,
     closed_forwarding, wrong_name, no_name, operator_in_dockers_network,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
+import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -17,8 +20,9 @@ import pytest
 import yaml
 
 from harbor_wizard import secrets
-from harbor_wizard.lab import credentials
+from harbor_wizard.lab import credentials, packages
 from harbor_wizard.lab.host import LabHost
+from harbor_wizard.lab.lab import default_cache
 from harbor_wizard.lab.layout import OPERATOR_ADDRESS
 
 from .conftest import EXAMPLE, Operator
@@ -193,6 +197,69 @@ def served(site: Site) -> Iterator[None]:
         server.wait()
 
 
+NFS = {"storage": {"type": "nfs", "server": SERVICES, "export": "/srv/nfs/harbor"}}
+
+
+@contextmanager
+def nfs_server(site: Site, export: str = "/srv/nfs") -> Iterator[None]:
+    """An NFS server in user space: the kernel's is not in every kernel."""
+    host = site.host("services")
+    if not (host.root / "usr/bin/ganesha.nfsd").exists():
+        cache, into = default_cache(), site.folder / "ganesha"
+        has = cache / "base-trixie-postgresql-redis-server/var/lib/dpkg/status"
+        packages.fetch("trixie", ["nfs-ganesha", "nfs-ganesha-vfs"], into, cache, installed=has)
+        shutil.copytree(into, host.root / "root/ganesha")
+        site.sh("services", "DEBIAN_FRONTEND=noninteractive dpkg --install /root/ganesha/*.deb >/dev/null 2>&1; "
+                            "systemctl stop nfs-ganesha")  # fmt: skip
+    conf = f"""
+NFS_CORE_PARAM {{ Protocols = 3, 4; }}
+EXPORT {{ Export_Id = 1; Path = {export}; Pseudo = {export}; Access_Type = RW; FSAL {{ Name = VFS; }} }}
+"""
+    site.sh("services", f"set -e\nmkdir -p {export}\nmount -t tmpfs tmpfs {export}\n"
+                        f"cat >/etc/ganesha/ganesha.conf <<'E'\n{conf}E\nsystemctl start rpcbind nfs-ganesha\n"
+                        "for try in $(seq 100); do rpcinfo -t 127.0.0.1 mountd 3 >/dev/null 2>&1 && exit 0; sleep 0.2; done\n"
+                        "cat /var/log/ganesha/ganesha.log >&2; exit 1")  # fmt: skip
+    try:
+        yield
+    finally:
+        site.sh("services", f"systemctl stop nfs-ganesha rpcbind.socket rpcbind; umount {export}; exit 0")
+
+
+def s3(site: Site) -> dict[str, Any]:
+    return {"storage": {"type": "s3", "bucket": "harbor", "region": "us-east-1",
+                        "endpoint": f"http://{OPERATOR_ADDRESS}:8098"}}  # fmt: skip
+
+
+@contextmanager
+def object_store(site: Site) -> Iterator[None]:
+    """An S3 that checks its callers; the operator gets the key that opens its bucket."""
+    program = Path(__file__).with_name("object_store.py")
+    words = site.operator.lab.wrap([sys.executable, str(program), OPERATOR_ADDRESS, "8098"])
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                          stderr=subprocess.DEVNULL) as server:  # fmt: skip
+        assert server.stdout is not None
+        assert server.stdin is not None
+        try:
+            key = next(json.loads(line) for line in server.stdout if line.startswith("{"))
+            site.secrets.update(key)
+            yield
+        finally:
+            for name in key:
+                del site.secrets[name]
+            server.stdin.close()
+            server.wait(20)
+
+
+def signed_by_nobody(site: Site) -> dict[str, Any]:
+    """The installer, with a signature that cannot be checked without cosign."""
+    given = Path(yaml.safe_load(EXAMPLE.read_text())["installer"]["file"].replace("~", str(site.operator.home)))
+    copy = site.folder / given.name
+    copy.unlink(missing_ok=True)
+    os.link(given, copy)
+    Path(f"{copy}.sigstore.json").write_text("{}")
+    return {"installer.file": str(copy)}
+
+
 def expired(site: Site) -> dict[str, Any]:
     """Certificates that were made when a year ago was today."""
 
@@ -293,6 +360,22 @@ CAUSES = [
     Cause("a store that is another folder", {"store-shared": F}, "findmnt",
           make=script("harbor-2", f"mount -t tmpfs -o mode=777 tmpfs {SHARED}", f"umount {SHARED}")),
     Cause("no store", {"storage": F}, "/mnt/none", changes={"storage.path": "/mnt/none"}),
+    Cause("NFS exports something else", {"nfs": W}, "/srv/other", changes=NFS,
+          make=lambda site: nfs_server(site, "/srv/other")),
+    Cause("NFS 3 exports something else", {"nfs": F}, "/srv/other",
+          changes={"storage": {**NFS["storage"], "options": "vers=3,hard"}},
+          make=lambda site: nfs_server(site, "/srv/other")),
+    Cause("no NFS server", {"nfs": F}, f"{SERVICES}:2049 does not answer", changes=NFS),
+    Cause("a key of S3 that is nobody's", {"object-store": F}, "InvalidAccessKeyId",
+          changes=s3, make=object_store, given={"s3_access_key": "nobody"}),
+    Cause("the wrong secret key of S3", {"object-store": F}, "SignatureDoesNotMatch",
+          changes=s3, make=object_store, given={"s3_secret_key": "certainly-not-it"}),
+    Cause("no such bucket", {"object-store": F}, "NoSuchBucket", make=object_store,
+          changes=lambda site: {"storage": {**s3(site)["storage"], "bucket": "nonesuch"}}),
+    Cause("no S3 there", {"object-store": F}, "does not answer", changes=s3,
+          given={"s3_access_key": "any", "s3_secret_key": "any-of-them"}),
+    Cause("a signature that nobody checks", {"signature": W if shutil.which("cosign") is None else F},
+          "", changes=signed_by_nobody),
     Cause("another installer", {"installer": F}, "SHA-256", changes={"installer.sha256": "0" * 64}),
     Cause("an installer that cannot be fetched", {"installer": F}, "HTTP 404", make=served,
           changes={"installer": {"url": f"http://{OPERATOR_ADDRESS}:8099/gone.tgz",
@@ -331,6 +414,15 @@ def test_bare_hosts_with_good_services_pass_all(site: Site) -> None:
 def test_what_is_to_be_made_and_what_sentinels_find_passes_too(site: Site) -> None:
     to_make = {"database.name": "later", "database.user": "later", "database.admin": "labadmin"}
     assert site.look(to_make)[0] == set()
+    with nfs_server(site):
+        bad, found = site.look(NFS)
+        assert bad == set(), found
+        assert ["/srv/nfs" in one["seen"] or "exports it" in one["seen"] for one in found
+                if one["check"] == "nfs"] == [True, True]  # fmt: skip
+    with object_store(site):
+        bad, found = site.look(s3(site))
+        assert bad == set(), found
+        assert [one["seen"] for one in found if one["check"] == "object-store"] == ["the bucket harbor opens"] * 2
     with sentinel(site):
         bad, found = site.look(SENTINEL)
         assert bad == set(), found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from harbor_wizard.lab.base import Log, base, listed_sources
@@ -32,26 +33,42 @@ def packages(suite: str, cache: Path, log: Log) -> Path:
     root = base(suite, cache, log)
     log(f"fetching packages for Debian {suite}")
     part = done.with_suffix(".part")
-    work = cache / f"apt-{suite}"
     shutil.rmtree(part, ignore_errors=True)
-    (part / "partial").mkdir(parents=True)
-    (work / "lists/partial").mkdir(parents=True, exist_ok=True)
-    options = [
-        f"-oDir::Etc::sourcelist={listed_sources(suite, cache)}",
-        "-oDir::Etc::sourceparts=/dev/null",
-        f"-oDir::State::lists={work}/lists", f"-oDir::State::status={root}/var/lib/dpkg/status",
-        f"-oDir::Cache={work}", f"-oDir::Cache::archives={part}",
-        "-oAPT::Sandbox::User=root", "-oDebug::NoLocking=true",
-    ]  # fmt: skip
-    run(["apt-get", *options, "update"], timeout=300)
-    run(["apt-get", *options, "install", "-y", "--download-only", "--no-install-recommends",
-         *OFFERED[suite]], timeout=900)  # fmt: skip
-    shutil.rmtree(part / "partial", ignore_errors=True)
-    (part / "lock").unlink(missing_ok=True)
+    fetch(suite, OFFERED[suite], part, cache, installed=root / "var/lib/dpkg/status")
     index = run(["dpkg-scanpackages", "--multiversion", str(part)], timeout=300)
     (part / "Packages").write_text(index.replace(f"{part}/", "./"), encoding="utf-8")
     part.rename(done)
     return done
+
+
+def fetch(
+    suite: str, names: Sequence[str], into: Path, cache: Path, *, installed: Path | None
+) -> None:
+    """Fetch packages of a Debian version into a new folder, from the machine's own sources.
+
+    With `installed`, the list of what a host has, they come with what they depend on and that
+    lacks there; without, alone. Raises `LabError`.
+    """
+    work = cache / f"apt-{suite}"
+    (into / "partial").mkdir(parents=True)
+    (work / "lists/partial").mkdir(parents=True, exist_ok=True)
+    options = [
+        f"-oDir::Etc::sourcelist={listed_sources(suite, cache)}",
+        "-oDir::Etc::sourceparts=/dev/null",
+        f"-oDir::State::lists={work}/lists",
+        f"-oDir::State::status={installed or '/dev/null'}",
+        f"-oDir::Cache={work}", f"-oDir::Cache::archives={into}",
+        "-oAPT::Sandbox::User=root", "-oDebug::NoLocking=true",
+    ]  # fmt: skip
+    run(["apt-get", *options, "update"], timeout=300)
+    if installed is None:
+        # It knows no other place than the folder that it is called in.
+        run(["env", f"--chdir={into}", "apt-get", *options, "download", *names], timeout=300)
+    else:
+        run(["apt-get", *options, "install", "-y", "--download-only", "--no-install-recommends",
+             *names], timeout=900)  # fmt: skip
+    shutil.rmtree(into / "partial")
+    (into / "lock").unlink(missing_ok=True)
 
 
 def settle(root: Path) -> None:

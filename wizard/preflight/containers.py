@@ -45,7 +45,8 @@ def kernel(at: Seen) -> Verdict | None:
                 least=".".join(map(str, least)), names=", ".join(_CONTROLLERS))  # fmt: skip
     if version < least:
         return Verdict(Level.FAILED, shown, said, wanted, tr("boot a newer kernel"))
-    if not at.facts.one("cgroups"):
+    # With version 1 there is a tmpfs, with a folder for each hierarchy.
+    if at.facts.one("cgroups") not in ("cgroup2fs", "tmpfs"):
         return Verdict(Level.FAILED, tr("{kernel}, no cgroups", kernel=said), "-", wanted,
                        tr("use a host where systemd has mounted /sys/fs/cgroup"))  # fmt: skip
     if "overlay" not in at.facts.all("module"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from harbor_wizard import platforms
 from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Role
@@ -136,15 +138,18 @@ def docker(at: Seen) -> Verdict | None:
     if not version:
         return Verdict(Level.WARNING, tr("installed, but it does not run"), tr("stopped"), wanted,
                        tr("look why: journalctl -u docker"))  # fmt: skip
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    least = tuple(int(part) for part in find(at.cluster.release).docker_minimum.split(".")[:2])
     driver = at.facts.one("docker_driver")
-    if numbers < least:
+    if _numbers(version) < _numbers(find(at.cluster.release).docker_minimum):
         return Verdict(Level.FAILED, version, version, wanted, tr("update Docker"))
     if driver in ("vfs", "devicemapper", "aufs"):
         return Verdict(Level.WARNING, f"{version}, {driver}", driver, "overlay2",
                        tr("use the storage driver overlay2"))  # fmt: skip
     return well(f"{version}, {driver}", version, wanted)
+
+
+def _numbers(version: str) -> list[int]:
+    """Return what versions are compared by: 20.10.5+dfsg1 is older than 20.10.10."""
+    return [int(part) for part in re.findall(r"\d+", version)[:3]]
 
 
 def leftovers(at: Seen) -> Verdict | None:

@@ -124,6 +124,7 @@ QUESTIONS: tuple[Question, ...] = (
              "secret", _SUDO_PASSWORD, when=has("access.sudo_password")),
     of(Access, "access.jump", "access", "Jump host"),
     of(Access, "access.known_hosts", "access", "known_hosts", "path"),
+    of(Cluster, "firewall", "access", "Firewalls", "choice", choices=("leave", "open")),
     of(Cluster, "release", "services", "Harbor", default=NEWEST),
     of(Installer, "installer.file", "services", "Installer file", "path"),
     of(Installer, "installer.url", "services", "… or its URL", example="https://…"),
