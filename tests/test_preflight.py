@@ -136,6 +136,7 @@ CAUSES: list[tuple[str, str, dict[str, Any], str, Level, str]] = [
      Level.FAILED, "/var/lib/harbor-wizard"),
     ("an old kernel", "kernel", {"kernel": "4.9.0"}, "harbor-1", Level.FAILED, "4.15"),
     ("no cgroups", "kernel", {"cgroups": []}, "harbor-1", Level.FAILED, "/sys/fs/cgroup"),
+    ("no cgroups", "kernel", {"cgroups": "sysfs"}, "harbor-1", Level.FAILED, "no cgroups"),
     ("no cgroup for memory", "kernel", {"controller": ["cpu", "pids"]}, "harbor-1", Level.WARNING,
      "cgroup_enable=memory"),
     ("no overlay", "kernel", {"module": []}, "harbor-2", Level.FAILED, "overlay"),
@@ -302,6 +303,26 @@ def test_a_firewall_that_lets_in_what_is_needed_is_well(
 ) -> None:
     assert [one.seen for one in seen(cluster, rules, "lb-1").findings
             if one.level is not Level.OK] == []  # fmt: skip
+
+
+def test_rules_that_the_run_adds_are_no_fault(cluster: Cluster) -> None:
+    closed = {"firewall": "ufw", "ufw": ["Default: deny (incoming), allow (outgoing)"], "vrrp_heard": []}
+    told = seen(cluster, closed, "lb-1").at("firewall", "lb-1")
+    assert told is not None
+    assert told.cure.startswith("choose open for Firewalls in Access, or on the host: ufw allow 80/tcp;")
+    opens = cluster.model_copy(update={"firewall": "open"})
+    found = seen(opens, closed, "lb-1")
+    assert {(one.check, one.host, one.level) for one in found.findings if one.level is not Level.OK} == {
+        ("vrrp", "lb-1", Level.WARNING)}  # fmt: skip
+    assert found.at("firewall", "lb-1").seen == "ufw lets in no 80, VRRP; the run adds the rules"  # type: ignore[union-attr]
+    assert "ufw keeps it out until the run" in found.at("vrrp", "lb-1").seen  # type: ignore[union-attr]
+    # It is nobody's fault but the network's where the firewall lets it in.
+    heard = {**closed, "ufw": ["Default: allow (incoming), allow (outgoing)"]}
+    assert seen(opens, heard, "lb-1").at("vrrp", "lb-1").level is Level.FAILED  # type: ignore[union-attr]
+    # No rule is added to other firewalls.
+    others = {"iptables": [":INPUT DROP [0:0]"], "vrrp_heard": []}
+    bad = [one for one in seen(opens, others, "lb-1").findings if one.level is not Level.OK]
+    assert {(one.check, one.level) for one in bad} == {("firewall", Level.WARNING), ("vrrp", Level.FAILED)}
 
 
 def test_a_command_of_the_cure_is_one_whatever_a_host_calls_its_tables(cluster: Cluster) -> None:

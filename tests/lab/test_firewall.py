@@ -33,6 +33,8 @@ def sh(operator: Operator, host: str, script: str) -> str:
 
 @pytest.fixture(scope="module", autouse=True)
 def firewalls(operator: Operator) -> Iterator[None]:
+    operator.lab.fresh()  # whatever ran there before
+    operator.lab.up()
     for host, script in FIREWALLS.items():
         sh(operator, host, f"export DEBIAN_FRONTEND=noninteractive; apt-get update; {script}")
     yield
@@ -68,12 +70,12 @@ def test_what_is_kept_out_is_told_with_commands_that_let_it_in(operator: Operato
         assert before["firewall", host]["level"] == "warning"
         assert "lets in no 80, 443, VRRP" in before["firewall", host]["seen"]
         assert before["vrrp", host]["level"] == "failed", "the firewall really keeps it out"
-        cure = before["firewall", host]["cure"].removeprefix("on the host: ")
+        cure = before["firewall", host]["cure"].partition("on the host: ")[2]
         sh(operator, host, cure)
     after = told(operator)
     assert {one["level"] for one in after.values()} == {"ok"}, after
     for host, command in (("lb-1", "ufw --force delete "), ("lb-2", "firewall-cmd ")):
-        for line in before["firewall", host]["cure"].removeprefix("on the host: ").split("; "):
+        for line in before["firewall", host]["cure"].partition("on the host: ")[2].split("; "):
             words = line.removeprefix("ufw ").removeprefix("firewall-cmd ").replace("--add-", "--remove-")
             sh(operator, host, command + words)
 
@@ -97,6 +99,28 @@ def test_the_step_adds_just_these_rules_and_undo_removes_them(operator: Operator
         sh(operator, host, raw(step(host).undo))
         sh(operator, host, raw(step(host).undo))
         assert sh(operator, host, "ls /var/lib/harbor-wizard/kept").strip() == ""
+    assert rules(operator) == bare
+
+
+def test_a_whole_run_opens_them_and_its_undo_closes_them(operator: Operator) -> None:
+    bare = rules(operator)
+    opens = operator.home / "open.yaml"
+    text = EXAMPLE.read_text()
+    opens.write_text(f"{text}\nfirewall: open\n")
+    secrets = ("--secrets", str(operator.lab.secrets_file))
+    done = operator.run("check", str(opens), *secrets, "--output", "json")
+    found = {(one["check"], one["host"]): one for one in json.loads(done.stdout)["findings"]}
+    assert done.returncode == 0, [one for one in found.values() if one["level"] != "ok"]
+    for host in FIREWALLS:
+        assert found["firewall", host]["level"] == "ok"
+        assert found["vrrp", host]["level"] == "warning"
+    done = operator.run("apply", str(opens), *secrets, "--yes", timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = operator.run("verify", str(opens), *secrets)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {one["level"] for one in told(operator).values()} == {"ok"}
+    done = operator.run("undo", "lab-active-active", "--yes", timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
     assert rules(operator) == bare
 
 

@@ -14,6 +14,8 @@ from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster, Host, Role
 from harbor_wizard.step import Step, command, quote
 
+PROGRAMS = ("firewalld", "ufw")  # what a run adds rules to, where it may
+
 
 @dataclass(frozen=True)
 class Openings:

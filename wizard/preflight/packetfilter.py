@@ -49,14 +49,29 @@ def firewall(at: Seen) -> Verdict | None:
     if missing:
         seen = "; ".join(one.what or tr("{program} lets in no {ports}", program=one.name,
                                         ports=str(one.lacking)) for one in missing)  # fmt: skip
+        can_open = all(one.name in rules.PROGRAMS for one in missing)
+        if can_open and at.cluster.firewall == "open":
+            return well(tr("{seen}; the run adds the rules", seen=seen), missing[0].name, wanted)
         commands = "; ".join(command for one in missing for command in one.cure)
-        return Verdict(Level.WARNING, seen, missing[0].name, wanted,
-                       tr("on the host: {commands}", commands=commands))  # fmt: skip
+        cure = tr("on the host: {commands}", commands=commands)
+        if can_open:
+            cure = tr("choose open for Firewalls in Access, or {cure}", cure=cure)
+        return Verdict(Level.WARNING, seen, missing[0].name, wanted, cure)
     if found:
         names = ", ".join(dict.fromkeys(one.name for one in found))
         return well(tr("{program} lets all in that is needed", program=names), found[0].name,
                     wanted)  # fmt: skip
     return well(tr("no firewall"), tr("none"), wanted)
+
+
+def keeps_vrrp_out(at: Seen) -> str:
+    """Return the program that keeps VRRP out until the run lets it in; empty where none does."""
+    if at.cluster.firewall != "open":
+        return ""
+    needed = rules.needed(at.cluster, at.host)
+    shut = (one.name for one in (*_firewalld(at.facts, needed), *_ufw(at.facts, needed))
+            if one.lacking.peers)  # fmt: skip
+    return next(shut, "")
 
 
 def selinux(at: Seen) -> Verdict | None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster, Host
+from harbor_wizard.preflight import packetfilter
 from harbor_wizard.preflight.answer import Facts
 from harbor_wizard.preflight.check import Seen, Verdict, well
 from harbor_wizard.preflight.finding import Level
@@ -313,6 +314,12 @@ def vrrp(at: Seen) -> Verdict | None:
     spoke = [name for name, facts in at.hosts.items() if facts.one("vrrp_asked") == "yes"]
     mute = [peer for peer in quiet if peer.name not in spoke]
     names = ", ".join(peer.name for peer in quiet)
+    shut = packetfilter.keeps_vrrp_out(at) if quiet and quiet != mute else ""
+    if shut:
+        seen = tr("nothing of {peers} arrived: {program} keeps it out until the run lets it in",
+                  peers=names, program=shut)  # fmt: skip
+        return Verdict(Level.WARNING, seen, shut, wanted,
+                       tr("look again after the run: what else is in the way is seen then only"))
     if quiet and quiet != mute:
         cure = tr("let protocol 112 in here and out there, in the hosts' firewalls and in the "
                   "network between: iptables -I INPUT -p 112 -j ACCEPT; else both hold the "
