@@ -87,15 +87,22 @@ def test_what_is_no_cluster_file_is_told_in_one_sentence(
 ) -> None:
     path = tmp_path / "odd.yaml"
     path.write_bytes(content)
-    done = cli("plan", str(path))
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
+    with pytest.raises(InputError) as caught:
+        load.load(path)
+    (line,) = str(caught.value).splitlines()
+    assert str(path) in line
     assert wanted in line
 
 
 @pytest.mark.parametrize("path", ["/nowhere/c.yaml", "/tmp"])
 def test_a_missing_file_and_a_folder_are_told_in_one_sentence(path: str) -> None:
-    done = cli("plan", path)
+    with pytest.raises(InputError) as caught:
+        load.load(Path(path))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_sentence_is_all_that_the_command_prints(tmp_path: Path) -> None:
+    done = cli("plan", str(tmp_path))
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
 
