@@ -139,6 +139,23 @@ def test_a_node_without_docker_or_an_answer_has_parts_that_are_missing(
     assert said.versions == {}
 
 
+@pytest.mark.parametrize(("last", "state"), [
+    ("VRRP_Script(alive) succeeded\n(harbor) Entering FAULT STATE\n(harbor) removing VIPs.", "fault"),
+    ("VRRP_Instance(harbor) Entering FAULT STATE", "fault"),  # as 1.3.5 says it
+    ("(harbor) Entering FAULT STATE\n(harbor) Entering BACKUP STATE", "active"),
+    ("(harbor) Entering MASTER STATE", "active"),
+    ("", "active"),  # the journal keeps nothing for ever
+])  # fmt: skip
+def test_a_keepalived_in_fault_is_not_well_though_it_runs(
+    cluster: Cluster, tmp_path: Path, last: str, state: str
+) -> None:
+    balancer = cluster.balancers[0]
+    program(tmp_path, "systemctl", "echo active")
+    program(tmp_path, "journalctl", f"cat <<'E'\n(harbor) Entering BACKUP STATE (init)\n{last}\nE")
+    said = Here(balancer, tmp_path).run(Call("", Phase.LOOK, asking.script(cluster, balancer)), lambda _: None)
+    assert asking.parsed(cluster, balancer, said.out).parts["keepalived"] == state
+
+
 def test_what_a_host_prints_neither_breaks_a_line_nor_a_terminal(cluster: Cluster) -> None:
     text = ("part\tcore\t\x1b[2Jrunning\nnonsense\npart\tno-tab\nhealth\tanswer\t%%%\n"
             "disk\t/\tx y z w /mnt\ndisk\t/gone\t0 0 hangs\nvip\tvip\tyes\n")  # fmt: skip

@@ -147,6 +147,24 @@ def test_each_fault_is_told_by_the_part_that_has_it(installed: Operator) -> None
     until_well(installed)
 
 
+def test_a_balancer_that_would_not_take_the_address_is_told(installed: Operator) -> None:
+    # Its HAProxy runs and answers nobody: clients, who are at the other balancer, notice nothing.
+    (holder,) = status(installed)[1]["holders"]
+    (other,) = {"lb-1", "lb-2"} - {holder}
+    frozen = "main=$(systemctl show --value -p MainPID haproxy)\nkill -STOP $main $(pgrep -P $main)\n"
+    on(installed, other, frozen)
+    try:
+        deadline = time.monotonic() + 30
+        while "keepalived: fault" not in host(status(installed)[1], other)["ill"]:
+            assert time.monotonic() < deadline
+        code, found = status(installed)
+        assert (code, found["holders"]) == (1, [holder])
+        assert host(found, other)["parts"]["haproxy"] == "active"
+    finally:
+        on(installed, other, frozen.replace("STOP", "CONT"))
+    until_well(installed)
+
+
 def test_a_host_that_is_cut_off_holds_up_no_other(installed: Operator) -> None:
     gone = installed.lab.hosts["lb-2"]
     gone.cut()

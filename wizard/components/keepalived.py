@@ -90,6 +90,12 @@ def _alive(cluster: Cluster) -> tuple[str, str]:
     return "haproxy-alive", tr("a balancer whose HAProxy does not answer gives the address up")
 
 
+# The last state that it said to be in; of one in fault, whose script fails, the address goes to
+# nobody, though its process runs.
+STATE = r"""journalctl --boot --unit=keepalived --output=cat --lines=400 --no-pager 2>/dev/null |
+sed -n 's/.*[Ee]ntering \([A-Z]*\) STATE.*/\1/p' | tail -n 1"""
+
+
 def address_answers(cluster: Cluster, host: Host) -> Iterator[Step]:
     """Yield the look at the virtual address through a host, when all is up."""
     tls, release = cluster.scheme == "https", find(cluster.release)

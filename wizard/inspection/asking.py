@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from harbor_wizard.components import haproxy, harbor, lvs, probe, services, storage
+from harbor_wizard.components import haproxy, harbor, keepalived, lvs, probe, services, storage
 from harbor_wizard.components.docker import COMPOSE
 from harbor_wizard.inspection.seen import Disk
 from harbor_wizard.model.cluster import BalancerType, Cluster, Host, Role
@@ -92,6 +92,13 @@ awk -F, '$2 != "BACKEND" && $2 != "FRONTEND" && $18 != "" && NF > 20 && $1 !~ /^
   printf "part\tsees %s%s\t%s\n", $2, ($1 == "harbor" ? "" : " for " $1), $18 }'
 """
 
+# Its process is well where its script fails; yet it would not take the address.
+_KEEPALIVED = f"""
+if [ "$(systemctl is-active keepalived)" = active ] && [ "$({keepalived.STATE})" = FAULT ]; then
+  say part keepalived fault
+fi
+"""
+
 _VERSIONS = {
     "docker": "docker version --format '{{.Server.Version}}' 2>/dev/null",
     "haproxy": "haproxy -v 2>/dev/null | sed -n '1s/^HA-*Proxy version \\([^ ]*\\).*/\\1/p'",
@@ -112,6 +119,8 @@ def script(cluster: Cluster, host: Host) -> str:
     if names:
         state = 'say part "$unit" "$(systemctl is-active "$unit")"'
         parts.append(f"for unit in {' '.join(names)}; do {state}; done")
+    if "keepalived" in names:
+        parts.append(_KEEPALIVED)
     if "haproxy" in names and Role.BALANCER in host.roles:
         parts.append(_HAPROXY)
     if Role.BALANCER in host.roles and cluster.balancer.type is BalancerType.LVS:
