@@ -46,6 +46,7 @@ def test_json_is_an_object_per_line(file: Path) -> None:
     assert all(event["rehearsal"] for event in events)
 
 
+@pytest.mark.slow  # four processes; the kill matrix is the long form of it
 def test_a_killed_rehearsal_is_taken_up_where_it_was(file: Path) -> None:
     arguments = [sys.executable, "-m", "harbor_wizard", "rehearse", str(file), "--speed", "3",
                  "--output", "json"]  # fmt: skip

@@ -427,6 +427,7 @@ def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
                           text=True, stdin=subprocess.DEVNULL, timeout=60)  # fmt: skip
 
 
+@pytest.mark.slow  # each is a process of its own
 def test_the_command_shows_what_it_would_do_and_asks_before_it_does_it(world: World) -> None:
     name = world.session.name
     nothing = cli(name)

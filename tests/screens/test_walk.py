@@ -289,6 +289,7 @@ async def test_a_real_run_asks_for_the_name_first(folder: Path) -> None:
     assert app.control is None
 
 
+@pytest.mark.slow  # a whole run, twice
 async def test_a_failed_step_is_tried_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = {"lb-1/haproxy/package"}
 
