@@ -91,7 +91,7 @@ def test_a_docker_that_is_too_old_is_refused(site: Site) -> None:
     with removed(site, "systemctl stop older 2>/dev/null || true"):
         there = fetched(site, "bullseye", "docker.io", alone=True)
         site.sh(HOST, f"""
-apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -qq -y containerd iptables libltdl7 >/dev/null
+apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -qq -y containerd iptables libdevmapper1.02.1 >/dev/null
 dpkg-deb --extract {there}/*.deb {there}/root
 ln -s {there}/root/usr/bin/docker /usr/local/bin/docker
 PATH={there}/root/usr/sbin:{there}/root/usr/bin:$PATH
