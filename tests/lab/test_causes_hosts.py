@@ -248,7 +248,7 @@ def no_sudo(site: Site) -> Iterator[Found]:
 
 def not_root(site: Site) -> Iterator[Found]:
     site.entry("harbor-2")["access"] = {"user": "admin", "sudo": False}
-    yield {("root", "harbor-2", "failed")}
+    yield {("login", "harbor-2", "failed")}
 
 
 # The network.
