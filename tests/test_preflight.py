@@ -12,7 +12,7 @@ import pytest
 from harbor_wizard import preflight
 from harbor_wizard.errors import NotAnswering, TransportError
 from harbor_wizard.model import load
-from harbor_wizard.model.cluster import Cluster, Host
+from harbor_wizard.model.cluster import BalancerType, Cluster, Host
 from harbor_wizard.preflight import Level, Preflight
 from harbor_wizard.preflight.facts import Facts, script
 from harbor_wizard.preflight.looking import judge
@@ -303,6 +303,15 @@ def test_a_firewall_that_lets_in_what_is_needed_is_well(
 ) -> None:
     assert [one.seen for one in seen(cluster, rules, "lb-1").findings
             if one.level is not Level.OK] == []  # fmt: skip
+
+
+def test_balancers_of_lvs_want_a_kernel_with_ipvs(cluster: Cluster) -> None:
+    lvs = cluster.model_copy(update={"balancer": cluster.balancer.model_copy(update={"type": BalancerType.LVS})})
+    for on, other in (("lb-1", "lb-2"), ("lb-2", "lb-1")):
+        found = seen(lvs, {"module": ["overlay", "ip_vs"]}, on)
+        bad = [(one.check, one.host, one.level) for one in found.findings if one.level is not Level.OK]
+        assert bad == [("kernel", other, Level.FAILED)]
+        assert "without ip_vs" in found.at("kernel", other).seen  # type: ignore[union-attr]
 
 
 def test_rules_that_the_run_adds_are_no_fault(cluster: Cluster) -> None:

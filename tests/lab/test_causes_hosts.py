@@ -147,6 +147,14 @@ def no_cgroups(site: Site) -> Iterator[Found]:
         site.sh("harbor-2", "rm /root/without")
 
 
+def no_ipvs(site: Site) -> Iterator[Found]:
+    site.cluster["balancer"] = {"type": "lvs"}
+    site.cluster["tls"]["mode"] = "passthrough"
+    # Few kernels but the distributions' own have it.
+    lacks = not Path("/proc/net/ip_vs").exists()
+    yield {("kernel", name, "failed") for name in BALANCERS if lacks}
+
+
 def little_memory(site: Site) -> Iterator[Found]:
     # As lxcfs tells a container of what it was given.
     site.sh("harbor-1", "sed 's/^MemTotal:.*/MemTotal: 2014520 kB/' /proc/meminfo > /run/meminfo; "
@@ -409,6 +417,16 @@ def closed_iptables(site: Site) -> Iterator[Found]:
         site.sh("lb-2", "iptables -P INPUT ACCEPT; nft delete table ip filter")
 
 
+def selinux_forbids(site: Site) -> Iterator[Found]:
+    # No Debian has Fedora's policy, so its programs are stood in for: this one look is not real.
+    for name, said in (("getenforce", "Enforcing"), ("getsebool", "$1 --> off")):
+        site.sh("lb-1", f"printf '#!/bin/sh\\necho \"%s\"\\n' '{said}' > /usr/local/bin/{name}; chmod 755 /usr/local/bin/{name}")
+    try:
+        yield {("selinux", "lb-1", "warning")}
+    finally:
+        site.sh("lb-1", "rm /usr/local/bin/getenforce /usr/local/bin/getsebool")
+
+
 def closed_forwarding(site: Site) -> Iterator[Found]:
     site.operator.lab.hosts["harbor-1"].run(["nft", "-f", "-"], input="""
 table inet site {
@@ -457,12 +475,12 @@ def operator_in_dockers_network(site: Site) -> Iterator[Found]:
 
 CAUSES: tuple[Callable[[Site], Iterator[Found]], ...] = (
     full_data, full_installer, full_balancer, few_inodes, one_processor,
-    another_processor, old_kernel, no_cgroups, little_memory, skewed_clock,
+    another_processor, old_kernel, no_cgroups, no_ipvs, little_memory, skewed_clock,
     another_system, cloned_machine, cloned_name, leftovers,
     sshd_down, key_refused, wrong_password, changed_host_key, no_sudo, not_root,
     taken_port, another_interface, another_mtu, one_machine_twice, address_in_use, virtual_in_use,
     another_network, blocked_vrrp, router_in_use, closed_nftables, closed_iptables,
-    closed_forwarding, wrong_name, no_name, operator_in_dockers_network,
+    closed_forwarding, selinux_forbids, wrong_name, no_name, operator_in_dockers_network,
 )  # fmt: skip
 
 
