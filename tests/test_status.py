@@ -144,6 +144,8 @@ def test_a_node_without_docker_or_an_answer_has_parts_that_are_missing(
     ("VRRP_Instance(harbor) Entering FAULT STATE", "fault"),  # as 1.3.5 says it
     ("(harbor) Entering FAULT STATE\n(harbor) Entering BACKUP STATE", "active"),
     ("(harbor) Entering MASTER STATE", "active"),
+    ("Starting VRRP child process, pid=59\nVRRP_Script(alive) failed (exited with status 1)", "fault"),
+    ("Starting VRRP child process, pid=59\n(harbor) Entering BACKUP STATE (init)", "active"),
     ("", "active"),  # the journal keeps nothing for ever
 ])  # fmt: skip
 def test_a_keepalived_in_fault_is_not_well_though_it_runs(

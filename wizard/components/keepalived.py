@@ -90,10 +90,12 @@ def _alive(cluster: Cluster) -> tuple[str, str]:
     return "haproxy-alive", tr("a balancer whose HAProxy does not answer gives the address up")
 
 
-# The last state that it said to be in; of one in fault, whose script fails, the address goes to
-# nobody, though its process runs.
-STATE = r"""journalctl --boot --unit=keepalived --output=cat --lines=400 --no-pager 2>/dev/null |
-sed -n 's/.*[Ee]ntering \([A-Z]*\) STATE.*/\1/p' | tail -n 1"""
+# The last state that it said to be in: of one in fault, whose script fails, the address goes to
+# nobody, though its process runs. One that starts so says nothing until its script succeeds.
+STATE = r"""journalctl --boot --unit=keepalived --output=cat --lines=2000 --no-pager 2>/dev/null |
+awk '/Starting VRRP child process/ { state = "FAULT" }
+  /[Ee]ntering [A-Z]+ STATE/ { sub(/.*[Ee]ntering /, ""); sub(/ STATE.*/, ""); state = $0 }
+  END { print state }'"""
 
 
 def address_answers(cluster: Cluster, host: Host) -> Iterator[Step]:
