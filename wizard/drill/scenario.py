@@ -22,11 +22,6 @@ class Failure(StrEnum):
     NODE_NETWORK = "node-network"
     REDIS_MASTER = "redis-master"
 
-    @property
-    def of_balancer(self) -> bool:
-        """Say whether it is one of the host that holds the virtual address."""
-        return self.value.startswith("balancer")
-
 
 _TITLES = {
     Failure.BALANCER_PROCESS: mark("the balancer's process on {host} dies and stays dead"),
@@ -38,9 +33,6 @@ _TITLES = {
     Failure.NODE_NETWORK: mark("the Harbor host {host} is cut off from its network"),
     Failure.REDIS_MASTER: mark("Redis' master hangs, as its sentinels see it"),
 }
-
-# What a holder of the virtual address does at a failure, in the words of the kind.
-_MOVING = frozenset({Failure.BALANCER_HOST, Failure.BALANCER_NETWORK})
 
 
 @dataclass(frozen=True)
