@@ -478,6 +478,7 @@ def assert_parses(cluster: Cluster, path: str, text: str, values: Drawn) -> None
         assert_unit(path, text)
 
 
+@pytest.mark.slow  # every file of every cluster that it draws
 @tries(60)
 @given(accepted(), SECRETS)
 def test_any_accepted_cluster_gives_files_that_parse_as_what_they_are(cluster: Cluster, secret: str) -> None:

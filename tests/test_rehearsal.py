@@ -28,6 +28,7 @@ def rehearse(file: Path, *options: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.slow  # two whole runs
 def test_a_rehearsal_says_so_in_every_line_and_a_second_one_changes_nothing(file: Path) -> None:
     first = rehearse(file)
     assert first.returncode == 0, first.stderr

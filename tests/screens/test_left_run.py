@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from textual.widgets import DataTable, Log, Static
 
 from harbor_wizard import run
@@ -38,6 +39,7 @@ def texts(app: WizardApp) -> tuple[str, str]:
     return str(app.screen.query_one("#overall", Static).content), "\n".join(rows)
 
 
+@pytest.mark.slow  # a whole run, in two parts
 async def test_a_rehearsal_that_was_left_is_gone_on_with(folder: Path) -> None:  # noqa: F811
     session = saved(folder)
     half_a_rehearsal(session)
