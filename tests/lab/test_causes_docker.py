@@ -36,12 +36,11 @@ def site(operator: Operator) -> Site:
     return made
 
 
-def fetched(site: Site, suite: str, *names: str, alone: bool = False) -> str:
+def fetched(site: Site, suite: str, *names: str) -> str:
     """Fetch packages and put them onto the host; return where they are there."""
     cache = default_cache()
     into = site.operator.home / f"{suite}-{names[0]}"
-    installed = None if alone else cache / f"base-{suite}/var/lib/dpkg/status"
-    packages.fetch(suite, names, into, cache, installed=installed)
+    packages.fetch(suite, names, into, cache, installed=cache / "base-trixie/var/lib/dpkg/status")
     shutil.copytree(into, site.operator.lab.hosts[HOST].root / "root" / into.name)
     return f"/root/{into.name}"
 
@@ -89,10 +88,10 @@ def test_docker_as_debian_has_it_passes_and_a_bad_one_does_not(site: Site) -> No
 def test_a_docker_that_is_too_old_is_refused(site: Site) -> None:
     # Harbor wants 20.10.10; Debian 11 has 20.10.5.
     with removed(site, "systemctl stop older 2>/dev/null || true"):
-        there = fetched(site, "bullseye", "docker.io", alone=True)
+        there = fetched(site, "bullseye", "docker.io")
         site.sh(HOST, f"""
 apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -qq -y containerd iptables libdevmapper1.02.1 >/dev/null
-dpkg-deb --extract {there}/*.deb {there}/root
+dpkg-deb --extract {there}/docker.io_*.deb {there}/root
 ln -s {there}/root/usr/bin/docker /usr/local/bin/docker
 PATH={there}/root/usr/sbin:{there}/root/usr/bin:$PATH
 systemd-run --quiet --unit=older --setenv=PATH=$PATH dockerd --storage-driver vfs --data-root {there}/data

@@ -42,12 +42,12 @@ def packages(suite: str, cache: Path, log: Log) -> Path:
 
 
 def fetch(
-    suite: str, names: Sequence[str], into: Path, cache: Path, *, installed: Path | None
+    suite: str, names: Sequence[str], into: Path, cache: Path, *, installed: Path
 ) -> None:
     """Fetch packages of a Debian version into a new folder, from the machine's own sources.
 
-    With `installed`, the list of what a host has, they come with what they depend on and that
-    lacks there; without, alone. Raises `LabError`.
+    They come with what they depend on and is not in `installed`, dpkg's list of what a host has.
+    Raises `LabError`.
     """
     work = cache / f"apt-{suite}"
     (into / "partial").mkdir(parents=True)
@@ -56,17 +56,13 @@ def fetch(
         f"-oDir::Etc::sourcelist={listed_sources(suite, cache)}",
         "-oDir::Etc::sourceparts=/dev/null",
         f"-oDir::State::lists={work}/lists",
-        f"-oDir::State::status={installed or '/dev/null'}",
+        f"-oDir::State::status={installed}",
         f"-oDir::Cache={work}", f"-oDir::Cache::archives={into}",
         "-oAPT::Sandbox::User=root", "-oDebug::NoLocking=true",
     ]  # fmt: skip
     run(["apt-get", *options, "update"], timeout=300)
-    if installed is None:
-        # It knows no other place than the folder that it is called in.
-        run(["env", f"--chdir={into}", "apt-get", *options, "download", *names], timeout=300)
-    else:
-        run(["apt-get", *options, "install", "-y", "--download-only", "--no-install-recommends",
-             *names], timeout=900)  # fmt: skip
+    run(["apt-get", *options, "install", "-y", "--download-only", "--no-install-recommends",
+         *names], timeout=900)  # fmt: skip
     shutil.rmtree(into / "partial")
     (into / "lock").unlink(missing_ok=True)
 
