@@ -143,8 +143,7 @@ class Cluster(Part):
         Access(), description="how all hosts are reached", examples=[{"user": "root"}]
     )
     firewall: Literal["leave", "open"] = Field(
-        "leave", description="leave, or open: the rules that are missing in firewalld or ufw are "
-        "added on each host",
+        "leave", description="leave, or open: rules that lack in firewalld or ufw are added",
         examples=["open"],
     )  # fmt: skip
     hosts: Annotated[tuple[Host, ...], Field(min_length=1)] = Field(
