@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LAB_PACKAGES := mmdebstrap systemd-container iproute2 dpkg-dev openssh-client skopeo haproxy keepalived tmux \
-  nginx-light libnginx-mod-stream docker-compose curl jq gpg dnf rpm createrepo-c faketime
+  nginx-light libnginx-mod-stream docker-compose curl jq gpg dnf rpm createrepo-c faketime qemu-system-x86
 
 .PHONY: demo test unit slow lab-test lab-long packages install
 

@@ -20,11 +20,11 @@ import pytest
 import yaml
 
 from harbor_wizard import secrets
-from harbor_wizard.lab import credentials, packages
+from harbor_wizard.lab import credentials
 from harbor_wizard.lab.host import LabHost
-from harbor_wizard.lab.lab import default_cache
 from harbor_wizard.lab.layout import OPERATOR_ADDRESS
 
+from . import servers
 from .conftest import EXAMPLE, Operator
 
 pytestmark = pytest.mark.lab
@@ -200,33 +200,6 @@ def served(site: Site) -> Iterator[None]:
 NFS = {"storage": {"type": "nfs", "server": SERVICES, "export": "/srv/nfs/harbor"}}
 
 
-@contextmanager
-def nfs_server(site: Site, export: str = "/srv/nfs") -> Iterator[None]:
-    """A real NFS server, in user space and with files in memory: not every kernel has one."""
-    host = site.host("services")
-    if not (host.root / "usr/bin/ganesha.nfsd").exists():
-        cache, into = default_cache(), site.folder / "ganesha"
-        has = cache / "base-trixie-postgresql-redis-server/var/lib/dpkg/status"
-        packages.fetch("trixie", ["nfs-ganesha", "nfs-ganesha-mem"], into, cache, installed=has)
-        shutil.copytree(into, host.root / "root/ganesha")
-        site.sh("services", "DEBIAN_FRONTEND=noninteractive dpkg --install /root/ganesha/*.deb >/dev/null 2>&1")
-    # Without a way to say that it does I/O for others, which containers have not, it ends at once.
-    conf = f"""
-NFS_CORE_PARAM {{ Protocols = 3, 4; allow_set_io_flusher_fail = true; }}
-EXPORT {{ Export_Id = 1; Path = {export}; Pseudo = {export}; Access_Type = RW; FSAL {{ Name = MEM; }} }}
-"""
-    site.sh("services", f"""set -e
-cat >/etc/ganesha/ganesha.conf <<'E'{conf}E
-systemctl restart rpcbind nfs-ganesha
-for try in $(seq 100); do rpcinfo -t 127.0.0.1 mountd 3 >/dev/null 2>&1 && exit 0; sleep 0.2; done
-grep CRIT /var/log/ganesha/ganesha.log >&2; exit 1
-""")
-    try:
-        yield
-    finally:
-        site.sh("services", "systemctl stop nfs-ganesha rpcbind.socket rpcbind\nexit 0\n")
-
-
 def s3(site: Site) -> dict[str, Any]:
     return {"storage": {"type": "s3", "bucket": "harbor", "region": "us-east-1",
                         "endpoint": f"http://{OPERATOR_ADDRESS}:8098"}}  # fmt: skip
@@ -363,10 +336,10 @@ CAUSES = [
           make=script("harbor-2", f"mount -t tmpfs -o mode=777 tmpfs {SHARED}", f"umount {SHARED}")),
     Cause("no store", {"storage": F}, "/mnt/none", changes={"storage.path": "/mnt/none"}),
     Cause("NFS exports something else", {"nfs": W}, "/srv/other", changes=NFS,
-          make=lambda site: nfs_server(site, "/srv/other")),
+          make=lambda site: servers.nfs(site.operator.lab, site.folder, "/srv/other")),
     Cause("NFS 3 exports something else", {"nfs": F}, "/srv/other",
           changes={"storage": {**NFS["storage"], "options": "vers=3,hard"}},
-          make=lambda site: nfs_server(site, "/srv/other")),
+          make=lambda site: servers.nfs(site.operator.lab, site.folder, "/srv/other")),
     Cause("no NFS server", {"nfs": F}, f"{SERVICES}:2049 does not answer", changes=NFS),
     Cause("a key of S3 that is nobody's", {"object-store": F}, "InvalidAccessKeyId",
           changes=s3, make=object_store, given={"s3_access_key": "nobody"}),
@@ -416,7 +389,7 @@ def test_bare_hosts_with_good_services_pass_all(site: Site) -> None:
 def test_what_is_to_be_made_and_what_sentinels_find_passes_too(site: Site) -> None:
     to_make = {"database.name": "later", "database.user": "later", "database.admin": "labadmin"}
     assert site.look(to_make)[0] == set()
-    with nfs_server(site):
+    with servers.nfs(site.operator.lab, site.folder):
         bad, found = site.look(NFS)
         assert bad == set(), found
         assert [one["seen"] for one in found if one["check"] == "nfs"] == ["it answers (NFS 4) and exports it"] * 2

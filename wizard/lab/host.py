@@ -67,7 +67,11 @@ class LabHost:
         (self.root / "etc/resolv.conf").write_text("", encoding="utf-8")
         packages.settle(self.root)
         self._logins(sudo_password)
+        self._finish(log)
         self._made.touch()
+
+    def _finish(self, log: Log) -> None:
+        """Do what is left of making it, when its files are there."""
 
     def _mount(self, log: Log) -> None:
         if self.root.is_mount():
@@ -106,7 +110,7 @@ class LabHost:
         self.kill()
         self._mount(lambda _: None)
         Launch(self.namespace, self.spec.address, self._operator, self._arguments(),
-               self._environment()).write(self.folder)  # fmt: skip
+               self._environment(), self.spec.emulated).write(self.folder)  # fmt: skip
         with (self.folder / "console.log").open("ab") as console:
             self._started = subprocess.Popen(
                 [sys.executable, "-m", "harbor_wizard.lab.supervise", str(self.folder)],

@@ -12,6 +12,7 @@ from typing import Any
 
 from harbor_wizard.lab import credentials, network, requirements, services
 from harbor_wizard.lab.base import Log
+from harbor_wizard.lab.emulated import EmulatedHost
 from harbor_wizard.lab.errors import LabError
 from harbor_wizard.lab.host import LabHost
 from harbor_wizard.lab.layout import HOSTS, SERVICES, HostSpec
@@ -44,7 +45,10 @@ class Lab:
         self.operator = f"{prefix}-op"
         self._log = log
         self._state = State(root, prefix)
-        self.hosts = {spec.name: LabHost(spec, root, self.cache, prefix) for spec in hosts}
+        self.hosts = {
+            spec.name: (EmulatedHost if spec.emulated else LabHost)(spec, root, self.cache, prefix)
+            for spec in hosts
+        }
 
     @property
     def secrets_file(self) -> Path:
@@ -67,7 +71,9 @@ class Lab:
         `installer` is Harbor's offline installer; without it a stand-in is built, which
         `bring_installer=False` leaves out. Raises `LabError`.
         """
-        lacking = requirements.missing()
+        lacking = requirements.missing(
+            emulated=any(host.spec.emulated for host in self.hosts.values())
+        )
         if lacking:
             raise LabError("; ".join(lacking))
         chosen = [self.host(name) for name in self.hosts if hosts is None or name in hosts]

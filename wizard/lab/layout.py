@@ -13,20 +13,31 @@ SHARED = "/mnt/harbor-shared"
 SERVICES = "services"
 # What the services host has from the start; all others are bare.
 SERVICES_PACKAGES = ("postgresql", "redis-server")
+EMULATED_PACKAGES = (
+    "linux-image-cloud-amd64", "systemd-timesyncd", "nfs-common", "selinux-policy-default",
+    "policycoreutils",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class HostSpec:
-    """One host of the lab. `suite` is Debian's name for its version."""
+    """One host of the lab. `suite` is Debian's name for its version.
+
+    An `emulated` one is a machine of its own, with Debian's kernel: slow, but with all that this
+    machine's kernel may lack. With `selinux` that kernel enforces Debian's policy.
+    """
 
     name: str
     address: str
     suite: str
+    emulated: bool = False
+    selinux: bool = False
 
     @property
     def extra(self) -> tuple[str, ...]:
         """The packages it has beyond those of a bare host."""
-        return SERVICES_PACKAGES if self.name == SERVICES else ()
+        services = SERVICES_PACKAGES if self.name == SERVICES else ()
+        return services + (EMULATED_PACKAGES if self.emulated else ())
 
     @property
     def shares(self) -> bool:

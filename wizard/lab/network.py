@@ -15,6 +15,7 @@ from harbor_wizard.lab.command import run
 from harbor_wizard.lab.errors import LabError
 from harbor_wizard.lab.layout import OPERATOR_ADDRESS, PREFIX
 
+TAP = "tap0"
 _FOLDER = Path("/run/netns")
 
 
@@ -42,13 +43,16 @@ def port(address: str) -> str:
     return f"v{address.rpartition('.')[2]}"
 
 
-def _hardware_address(address: str) -> str:
+def hardware_address(address: str) -> str:
     """Return a host's MAC: it keeps it over a reboot, or its neighbours would not find it."""
     return "02:77:" + ":".join(f"{int(part):02x}" for part in address.split("."))
 
 
-def join(operator: str, namespace: str, address: str) -> None:
-    """Make a host's namespace anew, with `eth0` in it joined to the operator's bridge."""
+def join(operator: str, namespace: str, address: str, *, emulated: bool = False) -> None:
+    """Make a host's namespace anew, with `eth0` in it joined to the operator's bridge.
+
+    An emulated host has its address in itself: here is only the other end of its cable (TAP).
+    """
     remove(namespace)
     with contextlib.suppress(LabError):  # the kernel takes its time to take the old one away
         run(["ip", "-n", operator, "link", "delete", port(address)])
@@ -56,8 +60,15 @@ def join(operator: str, namespace: str, address: str) -> None:
     run(["ip", "-n", operator, "link", "add", port(address), "type", "veth",
          "peer", "name", "eth0", "netns", namespace])  # fmt: skip
     run(["ip", "-n", operator, "link", "set", port(address), "master", "br0", "up"])
+    if emulated:
+        run(["ip", "-n", namespace, "link", "add", "br0", "type", "bridge"])
+        run(["ip", "-n", namespace, "tuntap", "add", "dev", TAP, "mode", "tap"])
+        for one in ("eth0", TAP):
+            run(["ip", "-n", namespace, "link", "set", one, "master", "br0", "up"])
+        run(["ip", "-n", namespace, "link", "set", "br0", "up"])
+        return
     run(["ip", "-n", namespace, "link", "set", "lo", "up"])
-    run(["ip", "-n", namespace, "link", "set", "eth0", "address", _hardware_address(address)])
+    run(["ip", "-n", namespace, "link", "set", "eth0", "address", hardware_address(address)])
     run(["ip", "-n", namespace, "addr", "add", f"{address}/{PREFIX}", "dev", "eth0"])
     run(["ip", "-n", namespace, "link", "set", "eth0", "up"])
 

@@ -41,6 +41,18 @@ def packages(suite: str, cache: Path, log: Log) -> Path:
     return done
 
 
+def disk(suite: str, cache: Path, log: Log) -> Path:
+    """Return a disk with that repository, for a host that shares no folder with this machine."""
+    repository = packages(suite, cache, log)
+    done = repository.with_suffix(".ext4")
+    if not done.exists():
+        part = done.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        run(["mke2fs", "-q", "-t", "ext4", "-d", str(repository), str(part), "1G"], timeout=300)
+        part.rename(done)
+    return done
+
+
 def fetch(
     suite: str, names: Sequence[str], into: Path, cache: Path, *, installed: Path
 ) -> None:

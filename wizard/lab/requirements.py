@@ -15,16 +15,20 @@ _PROGRAMS = {
     "ssh-keygen": "openssh-client",
     "nsenter": "util-linux",
 }
+_FOR_EMULATED = {"qemu-system-x86_64": "qemu-system-x86", "mke2fs": "e2fsprogs"}
 
 
-def missing() -> list[str]:
-    """Return what is missing here, a sentence each; empty where the lab can be made."""
+def missing(*, emulated: bool = False) -> list[str]:
+    """Return what is missing here, a sentence each; empty where the lab can be made.
+
+    `emulated` asks for what emulated hosts need, too.
+    """
     if sys.platform != "linux":
         return ["the lab's hosts are Linux hosts, and this machine does not run Linux"]
     found = []
     if os.geteuid() != 0:
         found.append("the lab needs root, to make network namespaces and to boot hosts")
-    for program, package in _PROGRAMS.items():
+    for program, package in (_PROGRAMS | (_FOR_EMULATED if emulated else {})).items():
         if shutil.which(program) is None:
             found.append(f"{program} is missing: apt-get install {package}")
     return found

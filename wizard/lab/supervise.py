@@ -28,6 +28,7 @@ class Launch:
     operator: str
     arguments: list[str]
     environment: dict[str, str]
+    emulated: bool = False
 
     def write(self, folder: Path) -> None:
         """Leave it for the supervisor."""
@@ -55,7 +56,7 @@ def supervise(folder: Path) -> None:
     launch = Launch.read(folder)
     while True:
         try:
-            network.join(launch.operator, launch.name, launch.address)
+            network.join(launch.operator, launch.name, launch.address, emulated=launch.emulated)
         except LabError:  # the lab was taken down while this process was starting
             network.remove(launch.name)
             raise
