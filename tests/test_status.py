@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 from harbor_wizard import language, run
 from harbor_wizard import session as sessions
 from harbor_wizard.cli import app
-from harbor_wizard.components import replication
+from harbor_wizard.components import lvs, replication
 from harbor_wizard.errors import AuthenticationError, SecretsError, TransportError
 from harbor_wizard.inspection import asking, replicating
 from harbor_wizard.inspection.compare import masked_now
@@ -187,6 +187,30 @@ E""")
     said = Here(host, tmp_path).run(Call("", Phase.LOOK, script), lambda _: None)
     parts = asking.parsed(made, host, said.out).parts
     assert (parts["sees harbor-1"], parts["sees harbor-2"]) == ("UP", "DOWN")
+
+
+@pytest.mark.parametrize(
+    ("held", "row", "asked", "well"),
+    [
+        ("", "", "healthy", True),
+        ("", "", "ill", False),
+        # Of the one that holds the address the table is asked: it cannot be a client of its own.
+        ("{vip}/24", "  -> 10.0.0.11:80   Route   1   0   0", "ill", True),
+        ("{vip}/24", "  -> 10.0.0.11:80   Route   0   0   0", "healthy", False),
+        ("{vip}/24", "TCP  10.0.0.9:80 sh\n  -> 10.0.0.11:80   Route   1   0   0", "healthy", False),
+    ],
+)
+def test_a_balancer_of_the_kernel_asks_the_address_where_it_does_not_hold_it(
+    answers: dict[str, Any], tmp_path: Path, held: str, row: str, asked: str, well: bool
+) -> None:
+    data = {**answers, "balancer": {"type": "lvs"}, "tls": {"mode": "none"}}
+    made = load.parse(data, "lvs.yaml", tmp_path)
+    host = made.balancers[0]
+    program(tmp_path, "ip", f"echo '2: {host.interface} inet {held.format(vip=made.vip)}'")
+    program(tmp_path, "ipvsadm", f"printf '%s\\n' 'TCP  {made.vip}:80 sh' '{row}'")
+    word = "[ healthy = " + asked + " ]"
+    done = Here(host, tmp_path).run(Call("", Phase.LOOK, lvs.unless_held(made, host, word)), lambda _: None)
+    assert done.ok is well, done.err
 
 
 def test_every_unit_that_a_host_needs_after_a_boot_is_known(cluster: Cluster) -> None:

@@ -38,7 +38,7 @@ def steps(cluster: Cluster, host: Host) -> Iterator[Step]:
         yield file(
             host.name, "keepalived/script", script,
             render(f"keepalived/{alive}", cluster=cluster, parts=probe.healthy_parts(release),
-                   path=release.health_path),
+                   path=release.health_path, unchecked=probe.UNCHECKED),
             why, mode=0o755,
         )  # fmt: skip
     if balances:
@@ -103,12 +103,13 @@ def address_answers(cluster: Cluster, host: Host) -> Iterator[Step]:
     tls, release = cluster.scheme == "https", find(cluster.release)
     if cluster.vip is None:
         return
+    asked = probe.health(
+        cluster.vip, 443 if tls else 80, cluster.public_name, release, tls=tls,
+        wanted=probe.core_healthy(release),
+    )  # fmt: skip
+    if cluster.balancer.type is BalancerType.LVS:
+        asked = lvs.unless_held(cluster, host, asked)
     yield look(
         host.name, "keepalived/address", tr("{name} answers for Harbor", name=cluster.vip),
-        tr("what clients will do works from here"),
-        check=probe.health(
-            cluster.vip, 443 if tls else 80, cluster.public_name, release, tls=tls,
-            wanted=probe.core_healthy(release),
-        ),
-        wait=90,
+        tr("what clients will do works from here"), check=asked, wait=90,
     )  # fmt: skip

@@ -15,7 +15,7 @@ from harbor_wizard.components.packages import install
 from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import Cluster, Host
 from harbor_wizard.render import render
-from harbor_wizard.step import Step, command, file
+from harbor_wizard.step import Step, command, file, quote
 from harbor_wizard.text import Text
 
 _MODULES = "/etc/modules-load.d/harbor-wizard-ipvs.conf"
@@ -52,6 +52,27 @@ def director(cluster: Cluster, host: Host) -> Iterator[Step]:
         undo="modprobe -r ip_vs_sh ip_vs || echo 'left: ip_vs is in use, and gone after a boot'",
         undone=tr("the modules are unloaded, where nothing uses them"),
     )  # fmt: skip
+
+
+def unless_held(cluster: Cluster, host: Host, script: str) -> str:
+    """Return a script that asks the virtual address, for a director that may itself hold it.
+
+    Of the holder its table is asked: its own packets would have the virtual address as their
+    source, which the node that answers has itself.
+    """
+    address = str(cluster.vip)
+    service = f"[{address}]" if ":" in address else address
+    port = ports(cluster)[-1]
+    return f"""
+if ip -o address show dev {quote(str(host.interface))} | grep -qwF {quote(address)}; then
+  ipvsadm -Ln | awk -v service={quote(f"{service}:{port}")} '
+    $1 == "TCP" {{ on = $2 == service }}
+    on && $1 == "->" && $3 == "Route" && $4 > 0 {{ passed = 1 }}
+    END {{ exit !passed }}' && exit 0
+  echo 'no node gets what comes to {address}: see ipvsadm -Ln' >&2
+  exit 1
+fi
+{script}"""
 
 
 def node(cluster: Cluster, host: Host) -> Iterator[Step]:
