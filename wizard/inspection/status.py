@@ -17,6 +17,7 @@ from harbor_wizard.errors import (
     HarborWizardError,
     HostKeyError,
     StepFailed,
+    TransportError,
 )
 from harbor_wizard.files import at
 from harbor_wizard.inspection import asking
@@ -188,6 +189,8 @@ class Looker:
         return _Seen(HostStatus(status.name, status.address, status.roles, error=why))
 
     def _transport(self, host: Host) -> Transport:
+        if self._closed.is_set():
+            raise TransportError(tr("{host}: the look was ended", host=host.name))
         if host.name not in self._open:
             transport = self._connect(host)
             self._open[host.name] = transport
