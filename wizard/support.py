@@ -19,7 +19,7 @@ END = "<!-- supported: end -->"
 PROVEN_SOLUTIONS = tuple(Solution)
 PROVEN_RELEASES = ("2.15.2",)
 PROVEN_PLATFORMS = ("debian-12", "debian-13")
-PROVEN_BALANCERS = (BalancerType.HAPROXY, BalancerType.NGINX)
+PROVEN_BALANCERS = (BalancerType.HAPROXY, BalancerType.LVS, BalancerType.NGINX)
 PROVEN_STORES = ("local", "filesystem")
 
 
@@ -31,7 +31,7 @@ def table() -> str:
         ("hosts", list(PLATFORMS), list(PROVEN_PLATFORMS)),
         ("balancers", [one.value for one in BalancerType], [one.value for one in PROVEN_BALANCERS]),
         ("HAProxy's modes", list(_choices(Balancer, "mode")), ["balanced"]),
-        ("TLS", [one.value for one in TlsMode], ["terminate", "passthrough"]),
+        ("TLS", [one.value for one in TlsMode], ["terminate", "passthrough", "none"]),
         ("images in", list(_stores()), list(PROVEN_STORES)),
         ("scanner", list(_choices(Cluster, "scanner")), ["none"]),
         ("Docker from", list(_choices(Packages, "source")), ["distribution", "bundle"]),

@@ -9,16 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from harbor_wizard.lab import requirements
 from harbor_wizard.lab.lab import Lab, default_cache
 from harbor_wizard.lab.layout import SERVICES, HostSpec
 
-from .conftest import EXAMPLE, Operator
+from .conftest import Operator
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 
+EXAMPLE = Path(__file__).parent.parent.parent / "examples/active-active-lvs-lab.yaml"
+SESSION = "lab-lvs"
 BALANCERS = ("lb-1", "lb-2")
 SPECS = (
     HostSpec(SERVICES, "10.77.0.31", "trixie"),
@@ -44,13 +45,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
 
 @pytest.fixture(scope="module")
 def given(site: Operator) -> tuple[str, ...]:
-    data = yaml.safe_load(EXAMPLE.read_text()) | {"name": "lvs", "balancer": {"type": "lvs"}, "tls": {"mode": "none"}}
-    for host in data["hosts"]:
-        if host["name"] in BALANCERS:
-            host["platform"] = "debian-12"
-    path = Path(site.home / "lvs.yaml")
-    path.write_text(yaml.safe_dump(data))
-    return str(path), "--secrets", str(site.lab.secrets_file)
+    return str(EXAMPLE), "--secrets", str(site.lab.secrets_file)
 
 
 def test_lvs_balances_and_all_is_verified_through_it(site: Operator, given: tuple[str, ...]) -> None:
@@ -67,20 +62,20 @@ def test_lvs_balances_and_all_is_verified_through_it(site: Operator, given: tupl
 
 def test_a_balancer_that_dies_or_is_cut_off_is_followed(site: Operator, given: tuple[str, ...]) -> None:
     for scenario in ("balancer-host", "balancer-network"):
-        done = site.run("drill", "lvs", *given[1:], "--yes", "--scenario", scenario, timeout=400)
+        done = site.run("drill", SESSION, *given[1:], "--yes", "--scenario", scenario, timeout=400)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr
 
 
 def test_a_dead_node_gets_no_clients(site: Operator, given: tuple[str, ...]) -> None:
     for name in ("harbor-1", "harbor-2"):
-        done = site.run("drill", "lvs", *given[1:], "--yes", "--scenario", f"node-containers@{name}", timeout=400)
+        done = site.run("drill", SESSION, *given[1:], "--yes", "--scenario", f"node-containers@{name}", timeout=400)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr
-    status = site.run("status", "lvs", *given[1:])
+    status = site.run("status", SESSION, *given[1:])
     assert status.returncode == 0, status.stdout
 
 
 def test_what_was_loaded_is_unloaded_when_it_is_taken_back(site: Operator, given: tuple[str, ...]) -> None:
-    done = site.run("undo", "lvs", *given[1:], "--yes")
+    done = site.run("undo", SESSION, *given[1:], "--yes")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     for name in BALANCERS:
         loaded = site.lab.hosts[name].run(["cat", "/proc/modules"])
