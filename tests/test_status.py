@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 from harbor_wizard import language, run
 from harbor_wizard import session as sessions
 from harbor_wizard.cli import app
-from harbor_wizard.components import lvs, replication
+from harbor_wizard.components import keepalived, replication
 from harbor_wizard.errors import AuthenticationError, SecretsError, TransportError
 from harbor_wizard.inspection import asking, replicating
 from harbor_wizard.inspection.compare import masked_now
@@ -208,8 +208,10 @@ def test_a_balancer_of_the_kernel_asks_the_address_where_it_does_not_hold_it(
     host = made.balancers[0]
     program(tmp_path, "ip", f"echo '2: {host.interface} inet {held.format(vip=made.vip)}'")
     program(tmp_path, "ipvsadm", f"printf '%s\\n' 'TCP  {made.vip}:80 sh' '{row}'")
-    word = "[ healthy = " + asked + " ]"
-    done = Here(host, tmp_path).run(Call("", Phase.LOOK, lvs.unless_held(made, host, word)), lambda _: None)
+    body = '{"name":"core","status":"healthy"}' if asked == "healthy" else "{}"
+    program(tmp_path, "bash", f"printf '%s' '{body}'")
+    (step,) = keepalived.address_answers(made, host)
+    done = Here(host, tmp_path).run(Call("", Phase.LOOK, step.check.masked()), lambda _: None)
     assert done.ok is well, done.err
 
 

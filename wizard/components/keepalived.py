@@ -10,7 +10,7 @@ from harbor_wizard.language import tr
 from harbor_wizard.model.cluster import BalancerType, Cluster, Host, Solution
 from harbor_wizard.releases import find
 from harbor_wizard.render import render
-from harbor_wizard.step import Step, file, look
+from harbor_wizard.step import Step, file, look, quote
 
 _CONFIG = "/etc/keepalived/keepalived.conf"
 _SCRIPTS = "/usr/local/lib/harbor-wizard"
@@ -98,6 +98,15 @@ awk '/Starting VRRP child process/ { state = "FAULT" }
   END { print state }'"""
 
 
+def holds(cluster: Cluster, host: Host) -> str:
+    """Return the command that succeeds where a host holds the virtual address.
+
+    On a node of LVS it is on the loopback interface, too: that is not holding it.
+    """
+    return (f"ip -o addr show dev {quote(str(host.interface))} | "
+            f"grep -qwF {quote(str(cluster.vip))}")  # fmt: skip
+
+
 def address_answers(cluster: Cluster, host: Host) -> Iterator[Step]:
     """Yield the look at the virtual address through a host, when all is up."""
     tls, release = cluster.scheme == "https", find(cluster.release)
@@ -108,7 +117,9 @@ def address_answers(cluster: Cluster, host: Host) -> Iterator[Step]:
         wanted=probe.core_healthy(release),
     )  # fmt: skip
     if cluster.balancer.type is BalancerType.LVS:
-        asked = lvs.unless_held(cluster, host, asked)
+        # A director is no client of the address that it holds: its packets would have that as
+        # their source, which the node that answers has itself. The other one asks through it.
+        asked = f"if {holds(cluster, host)}; then\n{lvs.passes_on(cluster)}exit 0\nfi\n{asked}"
     yield look(
         host.name, "keepalived/address", tr("{name} answers for Harbor", name=cluster.vip),
         tr("what clients will do works from here"), check=asked, wait=90,

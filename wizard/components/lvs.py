@@ -54,25 +54,19 @@ def director(cluster: Cluster, host: Host) -> Iterator[Step]:
     )  # fmt: skip
 
 
-def unless_held(cluster: Cluster, host: Host, script: str) -> str:
-    """Return a script that asks the virtual address, for a director that may itself hold it.
-
-    Of the holder its table is asked: its own packets would have the virtual address as their
-    source, which the node that answers has itself.
-    """
-    address = str(cluster.vip)
-    service = f"[{address}]" if ":" in address else address
-    port = ports(cluster)[-1]
+def passes_on(cluster: Cluster) -> str:
+    """Return a script that succeeds where the kernel has a node for the virtual address."""
+    address = f"[{cluster.vip}]" if ":" in str(cluster.vip) else str(cluster.vip)
+    service = f"{address}:{ports(cluster)[-1]}"
     return f"""
-if ip -o address show dev {quote(str(host.interface))} | grep -qwF {quote(address)}; then
-  ipvsadm -Ln | awk -v service={quote(f"{service}:{port}")} '
+if ! ipvsadm -Ln | awk -v service={quote(service)} '
     $1 == "TCP" {{ on = $2 == service }}
     on && $1 == "->" && $3 == "Route" && $4 > 0 {{ passed = 1 }}
-    END {{ exit !passed }}' && exit 0
-  echo 'no node gets what comes to {address}: see ipvsadm -Ln' >&2
+    END {{ exit !passed }}'; then
+  echo 'no node gets what comes to {service}: see ipvsadm -Ln' >&2
   exit 1
 fi
-{script}"""
+"""
 
 
 def node(cluster: Cluster, host: Host) -> Iterator[Step]:

@@ -112,9 +112,7 @@ def script(cluster: Cluster, host: Host) -> str:
     parts = [_HEAD, "say vip vip no"]
     names = list(units(cluster, host))
     if host in cluster.vip_holders:
-        # On a node of LVS the address is on the loopback interface, too: that is not holding it.
-        held = (f"ip -o addr show dev {quote(str(host.interface))} | "
-                f"grep -qwF {quote(str(cluster.vip))}")  # fmt: skip
+        held = keepalived.holds(cluster, host)
         parts = [_HEAD, f"{held} && say vip vip yes || say vip vip no"]
     if names:
         state = 'say part "$unit" "$(systemctl is-active "$unit")"'

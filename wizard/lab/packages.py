@@ -46,7 +46,7 @@ def disk(suite: str, cache: Path, log: Log) -> Path:
     repository = packages(suite, cache, log)
     done = repository.with_suffix(".ext4")
     if not done.exists():
-        part = done.with_suffix(".part")
+        part = done.with_name(f"{done.name}.part")
         part.unlink(missing_ok=True)
         run(["mke2fs", "-q", "-t", "ext4", "-d", str(repository), str(part), "1G"], timeout=300)
         part.rename(done)
